@@ -1,0 +1,1 @@
+"""Pure decisions of virt-api: what was observed -> actions or a rendered document."""

@@ -1,0 +1,1 @@
+"""From VirtualMachine to launcher pod."""

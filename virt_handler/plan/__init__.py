@@ -1,0 +1,1 @@
+"""Pure decisions of virt-handler: what was observed -> actions or a rendered document."""

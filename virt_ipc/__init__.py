@@ -1,0 +1,1 @@
+"""The gRPC contract between virt-handler and virt-launcher."""

@@ -1,0 +1,1 @@
+"""One VM: libvirt embedded, QEMU, nothing else."""

@@ -1,0 +1,1 @@
+"""Shared, pure knowledge: phases, conditions, names, labels, overhead, rules, gates, configuration."""

@@ -1,0 +1,1 @@
+"""Pure decisions of virt-operator: what was observed -> actions or a rendered document."""

@@ -1,0 +1,1 @@
+"""Kubernetes client, reflector, store, queue, election, TLS, metrics, logging. No domain knowledge."""
