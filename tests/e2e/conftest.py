@@ -1,0 +1,66 @@
+"""One cluster for the session, one namespace for a test, evidence when it fails.
+
+The cluster is made by ./quickstart itself, so that every run also tests the first command of the README.
+PODVIRT_E2E_CLUSTER names a local cluster to use and keep (installed if it is not);
+without it the cluster `e2e` is made and taken down.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from tests.e2e.harness.cluster import REPO, Cluster
+from tests.e2e.harness.evidence import collect
+
+
+def _module(*words: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", *words], cwd=REPO, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A two-node cluster with podvirt installed from this tree."""
+    if os.geteuid() != 0:
+        pytest.fail("the end-to-end tests make a cluster on this machine and need root: run ./test e2e as root")
+    kept = os.environ.get("PODVIRT_E2E_CLUSTER")
+    name = kept or "e2e"
+    install = [sys.executable, "-m", "localcluster.quickstart", "--name", name, "--no-demo"]
+    try:
+        subprocess.run(install, cwd=REPO, check=True, timeout=3000)
+        kubeconfig = _module("localcluster", "kubeconfig", "--name", name)
+        yield Cluster(name, kubeconfig, _module("localcluster", "kubectl-path"))
+    finally:
+        if not kept:
+            subprocess.run(
+                [sys.executable, "-m", "localcluster", "down", "--name", name], cwd=REPO, timeout=300, check=False
+            )
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh namespace, removed afterwards with all that runs in it."""
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].strip("-")
+    name = f"{words}-{uuid.uuid4().hex[:5]}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    if getattr(request.node, "failed_call", False):
+        print(collect(cluster, name))
+    cluster.kubectl("-n", name, "delete", "vms,vmis", "--all", "--wait=false")
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when in ("setup", "call") and report.failed:
+        item.failed_call = True  # type: ignore[attr-defined]
+    return report
