@@ -1,0 +1,100 @@
+"""Kill what can be killed while guests run: the guest's own processes end it cleanly, ours never disturb it."""
+
+import json
+
+from tests.e2e.harness import vms
+from tests.e2e.harness.cluster import Cluster
+from tests.e2e.harness.console import Console
+from tests.e2e.harness.guests import vm, vmi
+from tests.e2e.harness.waiting import until
+
+
+def in_launcher(cluster: Cluster, namespace: str, pod: str, script: str) -> None:
+    cluster.try_kubectl("-n", namespace, "exec", pod, "-c", "compute", "--", "sh", "-c", script, seconds=30)
+
+
+KILL = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '{match}' && kill -9 ${{p#/proc/}}; done; true"
+
+
+def test_qemu_killed_fails_the_vmi_and_always_starts_anew(cluster: Cluster, namespace: str) -> None:
+    cluster.create(vm("again", namespace), vmi("once", namespace))
+    first = vms.running(cluster, namespace, "again")
+    bare = vms.running(cluster, namespace, "once")
+    for one in (first, bare):
+        pod = vms.launcher(cluster, namespace, one)["metadata"]["name"]
+        in_launcher(cluster, namespace, pod, KILL.format(match="^/usr/bin/qemu-system"))
+    vms.reaches(cluster, namespace, "once", "Failed", 60)
+    vms.replaced(cluster, namespace, "again", first["metadata"]["uid"])
+    assert ("Warning", "Stopped") in vms.reasons(cluster, namespace, "once")
+
+
+def test_launcher_killed_takes_its_guest_with_it(cluster: Cluster, namespace: str) -> None:
+    cluster.create(vmi("orphan", namespace))
+    running = vms.running(cluster, namespace, "orphan")
+    pod = vms.launcher(cluster, namespace, running)["metadata"]["name"]
+    in_launcher(cluster, namespace, pod, KILL.format(match="virt_launcher.main"))
+    vms.reaches(cluster, namespace, "orphan", "Failed", 90)
+
+    def completed() -> bool:
+        left = cluster.get("pod", pod, namespace)
+        return left is None or left["status"]["phase"] in ("Succeeded", "Failed")
+
+    until("the pod has ended, guest included", completed, 60)
+
+
+def kill_component(cluster: Cluster, name: str, *, node: str | None = None) -> None:
+    """Delete pods of a component without grace, and wait until every pod of it is ready again."""
+    pods = cluster.list("pods", "kubevirt", f"kubevirt.io={name}")
+    chosen = [p for p in pods if node in (None, p["spec"]["nodeName"])]
+    assert chosen
+    old = {p["metadata"]["uid"] for p in chosen}
+    for pod in chosen:
+        cluster.delete("pod", pod["metadata"]["name"], "kubevirt", "--grace-period=0", "--force", "--wait=false")
+
+    def back() -> bool:
+        now = cluster.list("pods", "kubevirt", f"kubevirt.io={name}")
+        fresh = not old & {p["metadata"]["uid"] for p in now}
+        return fresh and len(now) == len(pods) and all(vms.is_true(p, "Ready") for p in now)
+
+    until(f"{name} back", back, 120)
+
+
+def test_our_components_die_and_no_guest_is_disturbed(cluster: Cluster, namespace: str) -> None:
+    cluster.create(vm("calm", namespace))
+    before = vms.running(cluster, namespace, "calm")
+    pod = vms.launcher(cluster, namespace, before)["metadata"]["uid"]
+    with Console(cluster, namespace, "calm") as console:
+        console.login()
+        console.run("echo alive > /run/mark")
+    node = before["status"]["nodeName"]
+    kill_component(cluster, "virt-handler", node=node)
+    lease = cluster.get("lease", "virt-controller", "kubevirt")
+    assert lease and lease["spec"]["holderIdentity"]
+    kill_component(cluster, "virt-controller")
+    kill_component(cluster, "virt-api")
+
+    def answers() -> bool:
+        with Console(cluster, namespace, "calm") as console:
+            console.login(30)
+            return console.run("cat /run/mark") == "alive"
+
+    until("the same guest answers", answers, 90)
+    after = vms.running(cluster, namespace, "calm")
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert vms.launcher(cluster, namespace, after)["metadata"]["uid"] == pod
+
+    cluster.create(vmi("next", namespace))
+    vms.running(cluster, namespace, "next")
+    assert cluster.virtctl("stop", "calm", "-n", namespace).code == 0
+    vms.gone(cluster, namespace, "vmi", "calm", 60)
+
+
+def test_launcher_pod_deleted_ends_the_guest_politely(cluster: Cluster, namespace: str) -> None:
+    cluster.create(vmi("evicted", namespace, grace=60))
+    running = vms.running(cluster, namespace, "evicted")
+    with Console(cluster, namespace, "evicted") as console:
+        console.login()
+        pod = vms.launcher(cluster, namespace, running)["metadata"]["name"]
+        cluster.delete("pod", pod, namespace, "--wait=false")
+        ended = vms.reaches(cluster, namespace, "evicted", "Succeeded", 90)
+    assert ended["status"]["phase"] == "Succeeded", json.dumps(ended["status"])
