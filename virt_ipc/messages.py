@@ -1,0 +1,175 @@
+"""What virt-handler and virt-launcher say to each other.
+
+Every struct is frozen and keyword-only. Every string, list and byte field has a limit: whatever breaks it does not
+decode, on either side. Fields are only ever added, with a default, so that a handler and a launcher of neighbouring
+versions understand each other.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import msgspec
+
+Name = Annotated[str, msgspec.Meta(max_length=253)]
+"""A Kubernetes name, a device name, a target such as `vda`."""
+Text = Annotated[str, msgspec.Meta(max_length=2048)]
+"""A sentence for people."""
+CacheFiles = dict[Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\.xml$")], bytes]
+"""libvirt's own QEMU capability cache: file name in the cache directory to content."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of everything that crosses the socket."""
+
+
+class Status(enum.StrEnum):
+    """The state of the domain, in libvirt's words. `ABSENT`: this launcher has not created one yet."""
+
+    ABSENT = "absent"
+    NOSTATE = "nostate"
+    RUNNING = "running"
+    BLOCKED = "blocked"
+    PAUSED = "paused"
+    SHUTDOWN = "shutdown"
+    SHUTOFF = "shutoff"
+    CRASHED = "crashed"
+    PMSUSPENDED = "pmsuspended"
+
+
+class Reason(enum.StrEnum):
+    """Why the domain is in that state, as far as a VMI phase depends on it (contract 4.5)."""
+
+    NONE = ""
+    UNKNOWN = "unknown"
+    BOOTED = "booted"
+    UNPAUSED = "unpaused"
+    MIGRATED = "migrated"
+    USER = "user"
+    STARTING = "starting"
+    MIGRATION = "migration"
+    IO_ERROR = "ioerror"
+    POSTCOPY_FAILED = "postcopyfailed"
+    SHUTDOWN = "shutdown"
+    DESTROYED = "destroyed"
+    CRASHED = "crashed"
+    PANICKED = "panicked"
+    SAVED = "saved"
+    FAILED = "failed"
+    FROM_SNAPSHOT = "fromsnapshot"
+
+
+class HelloRequest(Message, frozen=True, kw_only=True):
+    """First words of a handler, also after its own restart."""
+
+    handler_version: Name
+    capability_cache: CacheFiles = {}
+    """What an earlier launcher of the same image on this node returned; ignored once the domain was created."""
+
+
+class HelloReply(Message, frozen=True, kw_only=True):
+    """Who answers. The names are what the launcher was started with: information, never an identity."""
+
+    version: Name
+    name: Name
+    namespace: Name
+    uid: Name
+    capability_cache_used: bool = False
+    """The files of the request were put in place before libvirt's first look at QEMU."""
+
+
+class InterfaceAttachment(Message, frozen=True, kw_only=True):
+    """One network of the VMI, as the handler prepared it in the pod."""
+
+    name: Name
+    """`spec.domain.devices.interfaces[].name`."""
+    tap: Name
+    """The tap device, owned by the launcher's uid."""
+    mac: Name
+    mtu: int = 1500
+    queues: int = 1
+    """More than one only for a tap made with multi_queue."""
+
+
+class Smbios(Message, frozen=True, kw_only=True):
+    """Cluster-wide SMBIOS system strings (`configuration.smbios`)."""
+
+    manufacturer: Name = "KubeVirt"
+    product: Name = "None"
+    family: Name = "KubeVirt"
+    version: Name = ""
+    sku: Name = ""
+
+
+class SyncOptions(Message, frozen=True, kw_only=True):
+    """What the launcher must know beside the VMI."""
+
+    allow_emulation: bool = False
+    kvm_usable: bool = False
+    """A vCPU was seen to run under /dev/kvm on this node; only then is the domain of type `kvm`."""
+    interfaces: Annotated[list[InterfaceAttachment], msgspec.Meta(max_length=64)] = []
+    smbios: Smbios = Smbios()
+    balloon_stats_period: int = 10
+    """Seconds; 0 leaves the statistics out."""
+    free_page_reporting: bool = True
+    log_serial: bool = True
+    """Copy the serial console to `virt-serial0-log` beside its socket."""
+
+
+class SyncRequest(Message, frozen=True, kw_only=True):
+    """Make the domain be what the VMI says."""
+
+    vmi: bytes
+    """The VirtualMachineInstance as JSON."""
+    options: SyncOptions
+
+
+class InterfaceReport(Message, frozen=True, kw_only=True):
+    """A NIC of the running domain."""
+
+    name: Name
+    mac: Name = ""
+    model: Name = ""
+    queues: int = 1
+    link_up: bool = True
+
+
+class DiskReport(Message, frozen=True, kw_only=True):
+    """A disk of the running domain: which volume is which target."""
+
+    name: Name
+    target: Name
+    bus: Name = ""
+
+
+class DomainReport(Message, frozen=True, kw_only=True):
+    """The whole known state of the domain at one moment. A later report replaces an earlier one."""
+
+    status: Status = Status.ABSENT
+    reason: Reason = Reason.NONE
+    machine_type: Name = ""
+    """As libvirt expanded it, for example `pc-q35-11.1`."""
+    agent_connected: bool = False
+    """The guest agent's end of its channel is open."""
+    marked_for_graceful_shutdown: bool = False
+    """The pod is being stopped (SIGTERM): the handler must begin the guest's shutdown."""
+    paused_on_volume: Name = ""
+    """The volume whose I/O error paused the guest."""
+    paused_on_no_space: bool = False
+    guest_rebooted: int = 0
+    """How often the guest has reset since the domain started."""
+    interfaces: Annotated[list[InterfaceReport], msgspec.Meta(max_length=64)] = []
+    disks: Annotated[list[DiskReport], msgspec.Meta(max_length=256)] = []
+    error: Text = ""
+    """Why the last synchronisation failed; empty after one that succeeded."""
+
+
+class CapabilityCache(Message, frozen=True, kw_only=True):
+    """What libvirt learned about QEMU here and was not told in `Hello`; empty when there is nothing new."""
+
+    files: CacheFiles = {}
+
+
+class Empty(Message, frozen=True, kw_only=True):
+    """No arguments, or nothing to say but that it was done."""
