@@ -1,1 +1,11 @@
-"""Kubernetes client, reflector, store, queue, election, TLS, metrics, logging. No domain knowledge."""
+"""Kubernetes client, reflector, store, queue, election, TLS, metrics, logging. No domain knowledge.
+
+| door | module |
+|---|---|
+| `KubeClient`, `Resource`, `ApiError` and its kinds | `kube` (built-in resources: `resources`) |
+| `Reflector`, `Store`, `WorkQueue`, `Loop` | `reflector`, `store`, `queue`, `loop` |
+| `EventRecorder`, `LeaderElector` | `events`, `election` |
+| `ServingCertificate`, `ClientContexts`, `FrontProxy` | `tls`, `front_proxy` |
+| `Metrics`, `operations_app`, `serving` | `metrics`, `serve` |
+| `log.setup`, `Clock`, `run_daemon` | `log`, `clock`, `process` |
+"""
