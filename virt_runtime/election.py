@@ -69,11 +69,13 @@ class LeaderElector:
             await asyncio.wait({work, renewing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.is_leader = False
+            lost = renewing.exception() if renewing.done() and not renewing.cancelled() else None
             await _stop(work)
             await _stop(renewing)
-        if renewing.done() and not renewing.cancelled() and renewing.exception():
-            raise LeadershipLost(f"{self._name}: {renewing.exception()}")
-        await self._release()
+            if lost is None:
+                await self._release()
+        if lost is not None:
+            raise LeadershipLost(f"{self._name}: {lost}") from lost
         if not work.cancelled():
             work.result()
 
