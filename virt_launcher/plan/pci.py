@@ -13,7 +13,6 @@ from xml.etree.ElementTree import Element
 import msgspec
 
 from virt_launcher.plan.guest import Guest
-from virt_launcher.plan.memory import most_bytes
 from virt_launcher.plan.refusal import CannotBuild
 from virt_launcher.plan.tree import element
 
@@ -23,7 +22,7 @@ SLOT_COUNT = "kubevirt.io/pci-interface-slot-count"
 NIC_PORTS = 4
 SPARE = 1
 LARGE = 2 << 30
-"""Bytes of memory above which a guest gets more free ports."""
+"""Bytes of memory at boot above which a guest gets more free ports."""
 MAX_INDEX = 31
 FIRST_ROOT_SLOT = 3
 """Slot 1 is the video card, 2 libvirt's own choice, 0x1f the chipset."""
@@ -76,7 +75,7 @@ def _placeholders(guest: Guest, nics: int) -> int:
 
 
 def _wanted_free(guest: Guest, used: int) -> int:
-    return max(16 - used, 6) if most_bytes(guest) > LARGE else max(8 - used, 3)
+    return max(16 - used, 6) if guest.memory_bytes > LARGE else max(8 - used, 3)
 
 
 class _Ports:

@@ -90,18 +90,13 @@ def missing(ours: Element, live: Element, where: str = "") -> list[str]:
 
 def _expanded(ours: Element, attribute: str) -> bool:
     """Attributes that libvirt replaces by something more exact."""
-    return (
-        (ours.tag, attribute)
-        in {
-            ("cpu", "mode"),
-            ("type", "machine"),
-            ("timer", "present"),
-            ("console", "type"),
-            ("pci", "model"),
-        }
-        or ours.tag in ("memory", "maxMemory", "cell")
-        and attribute in ("unit", "memory")
-    )
+    return (ours.tag, attribute) in {
+        ("cpu", "mode"),
+        ("type", "machine"),
+        ("timer", "present"),
+        ("console", "type"),
+        ("pci", "model"),
+    } or (ours.tag in ("memory", "maxMemory", "cell") and attribute in ("unit", "memory"))
 
 
 def in_bytes(tree: Element) -> Element:
