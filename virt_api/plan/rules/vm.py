@@ -1,0 +1,63 @@
+"""What a VM adds to its template: a run strategy, and data volumes that the template uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from virt_api.plan.causes import INVALID, REQUIRED, Cause
+from virt_api.plan.reading import Raw, flag, numbered, rows, table, text
+from virt_api.plan.rule import Subject, causes_of
+from virt_api.plan.rules.order import SPEC
+from virt_api.plan.unsupported import SPEC as NOT_YET_IN_SPEC
+from virt_api.plan.unsupported import VM as NOT_YET_IN_VM
+from virt_api.plan.unsupported import unsupported
+from virt_model.config import ClusterConfig
+from virt_model.phases import RunStrategy
+
+RUNNING_IS_DEPRECATED = "spec.running is deprecated, please use spec.runStrategy instead."
+_TEMPLATE = "spec.template.spec"
+_STRATEGIES = frozenset(RunStrategy) - {RunStrategy.UNKNOWN}
+
+
+def vm_causes(vm: Raw, config: ClusterConfig) -> list[Cause]:
+    """Everything that is wrong with a VM; what is not supported yet is told once the rest is right."""
+    subject = Subject(spec=table(vm, "spec", "template", "spec"), at=_TEMPLATE, config=config)
+    causes = [*_strategy(vm), *_data_volumes(vm), *causes_of(SPEC, subject)]
+    if causes:
+        return causes
+    return [
+        *unsupported(table(vm, "spec"), "spec", NOT_YET_IN_VM),
+        *unsupported(subject.spec, _TEMPLATE, NOT_YET_IN_SPEC),
+    ]
+
+
+def vm_warnings(vm: Raw) -> list[str]:
+    """What the author of a valid VM should know."""
+    return [RUNNING_IS_DEPRECATED] if flag(vm, "spec", "running") is not None else []
+
+
+def _strategy(vm: Raw) -> Iterator[Cause]:
+    running, strategy = flag(vm, "spec", "running"), text(vm, "spec", "runStrategy")
+    if running is not None and strategy:
+        message = (
+            "Running and RunStrategy are mutually exclusive. Note that Running is deprecated,"
+            " please use RunStrategy instead"
+        )
+        yield Cause(reason=INVALID, message=message, field="spec.running")
+    elif running is None and not strategy:
+        yield Cause(reason=INVALID, message="RunStrategy must be specified", field="spec.running")
+    if strategy and strategy not in _STRATEGIES:
+        yield Cause(reason=INVALID, message=f"Invalid RunStrategy ({strategy})", field="spec.runStrategy")
+
+
+def _data_volumes(vm: Raw) -> Iterator[Cause]:
+    used = {
+        text(volume, source, key)
+        for volume in rows(vm, "spec", "template", "spec", "volumes")
+        for source, key in (("dataVolume", "name"), ("persistentVolumeClaim", "claimName"))
+    }
+    for i, template in numbered(vm, "spec", "dataVolumeTemplates"):
+        field = f"spec.dataVolumeTemplate[{i}]"
+        if text(template, "metadata", "name") not in used:
+            message = f"DataVolumeTemplate entry {field} must be referenced in the VMI template's 'volumes' list"
+            yield Cause(reason=REQUIRED, message=message, field=field)

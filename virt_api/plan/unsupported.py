@@ -1,0 +1,124 @@
+"""Fields of the API that podvirt does not act on yet, in one table.
+
+A field that is stored and then ignored is worse than one that is refused: the guest would run without what its owner
+asked for. So each row is a refusal with the path of the field. When a feature is built, its row goes; when the table
+is empty, so does this module.
+
+A path names fields; `*` stands for each item of a list. A row with `values` refuses just those values. A row holds
+when something other than null, false or an empty list stands at its path (an empty object counts: `sriov: {}`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from virt_api.plan.causes import NOT_SUPPORTED, Cause
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One field, and in the user's words what it would do."""
+
+    path: str
+    what: str
+    values: tuple[str, ...] = ()
+
+
+_DEVICES = "domain.devices."
+_DISK = "domain.devices.disks.*."
+_INTERFACE = "domain.devices.interfaces.*."
+_VOLUME = "volumes.*."
+
+SPEC: tuple[Row, ...] = (
+    # placement and life
+    Row("evictionStrategy", "live migration", ("LiveMigrate", "External")),
+    Row("serviceAccountName", "a service account for the pod"),
+    Row("accessCredentials", "access credentials"),
+    Row("resourceClaims", "dynamic resource allocation"),
+    Row("utilityVolumes", "utility volumes"),
+    # CPU and memory
+    Row("domain.cpu.dedicatedCpuPlacement", "dedicated CPUs"),
+    Row("domain.cpu.isolateEmulatorThread", "dedicated CPUs"),
+    Row("domain.cpu.numa", "a NUMA topology of the guest"),
+    Row("domain.cpu.realtime", "real-time CPUs"),
+    Row("domain.memory.hugepages", "huge pages"),
+    Row("domain.memory.reservedOverhead", "memory overhead of one's own"),
+    # the board
+    Row("domain.firmware.bootloader.efi", "EFI boot"),
+    Row("domain.firmware.kernelBoot", "booting a kernel from a container"),
+    Row("domain.firmware.acpi", "ACPI tables of one's own"),
+    Row("domain.launchSecurity", "confidential guests"),
+    Row("domain.rebootPolicy", "ending the VMI at reboot", ("Terminate",)),
+    Row("domain.ioThreads", "I/O threads"),
+    Row("domain.ioThreadsPolicy", "I/O threads"),
+    Row("domain.features.smm", "system management mode"),
+    # devices
+    Row(_DEVICES + "autoattachVSOCK", "vsock"),
+    Row(_DEVICES + "clientPassthrough", "USB redirection"),
+    Row(_DEVICES + "downwardMetrics", "downward metrics"),
+    Row(_DEVICES + "filesystems", "virtiofs"),
+    Row(_DEVICES + "gpus", "GPUs"),
+    Row(_DEVICES + "hostDevices", "host devices"),
+    Row(_DEVICES + "panicDevices", "panic devices"),
+    Row(_DEVICES + "sound", "sound"),
+    Row(_DEVICES + "tpm", "a TPM"),
+    Row(_DEVICES + "video", "a video device of one's choice"),
+    # disks
+    Row(_DISK + "lun", "LUN passthrough"),
+    Row(_DISK + "dedicatedIOThread", "I/O threads"),
+    Row(_DISK + "shareable", "sharing a disk between guests"),
+    Row(_DISK + "changedBlockTracking", "changed block tracking"),
+    # interfaces and networks
+    Row(_INTERFACE + "sriov", "SR-IOV"),
+    Row(_INTERFACE + "passtBinding", "the passt binding"),
+    Row(_INTERFACE + "binding", "network binding plugins"),
+    Row(_INTERFACE + "portRanges", "port ranges"),
+    Row(_INTERFACE + "tag", "device role tags"),
+    Row(_INTERFACE + "state", "taking a link away", ("absent",)),
+    Row("networks.*.multus", "secondary networks"),
+    Row("networks.*.resourceClaim", "dynamic resource allocation"),
+    # volumes
+    Row(_VOLUME + "hostDisk", "disks in a directory of the node"),
+    Row(_VOLUME + "persistentVolumeClaim", "persistent volume claims"),
+    Row(_VOLUME + "dataVolume", "data volumes"),
+    Row(_VOLUME + "ephemeral", "persistent volume claims"),
+    Row(_VOLUME + "sysprep", "sysprep"),
+    Row(_VOLUME + "configMap", "config map disks"),
+    Row(_VOLUME + "secret", "secret disks"),
+    Row(_VOLUME + "downwardAPI", "downward API disks"),
+    Row(_VOLUME + "serviceAccount", "service account disks"),
+    Row(_VOLUME + "downwardMetrics", "downward metrics"),
+    Row(_VOLUME + "memoryDump", "memory dumps"),
+    Row(_VOLUME + "containerPath", "directories of the launcher"),
+)
+VM: tuple[Row, ...] = (
+    Row("instancetype", "instance types"),
+    Row("preference", "preferences"),
+    Row("dataVolumeTemplates", "data volumes"),
+    Row("updateVolumesStrategy", "changing volumes of a running VM", ("Migration",)),
+    Row("runStrategy", "receiving a migration from another cluster", ("WaitAsReceiver",)),
+)
+
+
+def unsupported(raw: object, at: str, rows: tuple[Row, ...]) -> Iterator[Cause]:
+    """A cause for every field of `raw` (which stands at path `at`) that a row of the table refuses."""
+    for row in rows:
+        for field, value in _found(raw, row.path.split("."), at):
+            if _asked_for(value) and (not row.values or value in row.values):
+                yield Cause(reason=NOT_SUPPORTED, message=f"{field}: {row.what}: not supported yet", field=field)
+
+
+def _found(raw: Any, steps: list[str], at: str) -> Iterator[tuple[str, Any]]:
+    if not steps:
+        yield at, raw
+    elif steps[0] == "*":
+        for i, item in enumerate(raw if isinstance(raw, list) else ()):
+            yield from _found(item, steps[1:], f"{at}[{i}]")
+    elif isinstance(raw, dict) and steps[0] in raw:
+        yield from _found(raw[steps[0]], steps[1:], f"{at}.{steps[0]}")
+
+
+def _asked_for(value: object) -> bool:
+    return value is not None and value is not False and value != [] and value != ""
