@@ -8,9 +8,11 @@ from msgspec import field
 
 from api.configuration import KubeVirtConfiguration
 from api.core import Affinity, Toleration
-from api.marks import ATOMIC_LIST, Int, Int64, PullPolicy, UInt8
+from api.marks import ATOMIC_LIST, Int, Int64, Mark, PullPolicy, UInt8
 from api.meta import Condition, LocalObjectReference, ObjectMeta
 from api.view import View
+
+NotEmpty = Annotated[str, Mark(crd={"minLength": 1})]
 
 
 class CertConfig(View, frozen=True, kw_only=True):
@@ -47,9 +49,9 @@ class KubeVirtCertificateRotateStrategy(View, frozen=True, kw_only=True):
 class CustomizeComponentsPatch(View, frozen=True, kw_only=True):
     """A change to something we install."""
 
-    resource_name: str
+    resource_name: NotEmpty
     """Name of the object, or * for all of its kind."""
-    resource_type: str
+    resource_type: NotEmpty
     """Kind of the object."""
     patch: str
     """The change, as JSON."""
