@@ -1,1 +1,1 @@
-"""Effects of virt-api."""
+"""Effects: what virt-api reads from the cluster, asks it, and serves to it."""

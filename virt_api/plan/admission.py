@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from api.schema_check import check
 
+from api.schema_check import check, fill_required
 from virt_api.plan.causes import Cause, Refusal, refuse
 from virt_api.plan.defaults.migration import created_migration
 from virt_api.plan.defaults.vm import created_vm, updated_vm
@@ -73,16 +73,18 @@ def _mutate_vm(request: Request, world: World) -> Verdict:
         return Verdict()
     if refusal := _schema(request, "VirtualMachine"):
         return Verdict(refusal=refusal)
+    vm = fill_required("VirtualMachine", request.new)
     if request.creates:
-        return Verdict(stored=created_vm(request.new, world.config, world.chance))
-    return Verdict(stored=updated_vm(request.new, world.config))
+        return Verdict(stored=created_vm(vm, world.config, world.chance))
+    return Verdict(stored=updated_vm(vm, world.config))
 
 
 def _mutate_vmi(request: Request, world: World) -> Verdict:
     if request.changes_spec and (refusal := _schema(request, "VirtualMachineInstance")):
         return Verdict(refusal=refusal)
     if request.creates:
-        return Verdict(stored=created_vmi(request.new, world.config, world.chance))
+        vmi = fill_required("VirtualMachineInstance", request.new)
+        return Verdict(stored=created_vmi(vmi, world.config, world.chance))
     if request.user.ours:
         return Verdict()
     kept = {key: value for key, value in request.new.items() if key != "status"}

@@ -61,6 +61,7 @@ def created_vmi(raw: Raw, config: ClusterConfig, chance: Chance) -> Raw:
 def _fill_spec(spec: Raw, config: ClusterConfig) -> None:
     fill_architecture(spec, config)
     fill_machine(spec, config)
+    within(spec, "domain", "resources")
     fill_cpu_request(spec, config)
     fill_guest_memory(spec)
     fill_topology(spec)

@@ -1,0 +1,71 @@
+"""Start, stop and restart, carried out: read the VM and its VMI, decide, write."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+from virt_api.plan.lifecycle import VERBS, VM_SPEC, VM_STATUS, VMI_SPEC, Machine, Write, Writes, lost_race
+from virt_api.plan.options import is_dry, parse
+from virt_api.plan.status import VM, CallFailed, Failure, internal_error, not_found
+from virt_runtime.errors import ApiError, Conflict, Invalid, NotFound
+from virt_runtime.kube import KubeClient
+from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES, Json, Resource
+
+LOG = logging.getLogger(__name__)
+_TARGETS: dict[str, tuple[Resource, str | None]] = {
+    VM_SPEC: (VIRTUAL_MACHINES, None),
+    VM_STATUS: (VIRTUAL_MACHINES, "status"),
+    VMI_SPEC: (VIRTUAL_MACHINE_INSTANCES, None),
+}
+
+
+class Machines:
+    def __init__(self, kube: KubeClient) -> None:
+        self._kube = kube
+
+    async def change(self, verb: str, namespace: str, name: str, body: bytes) -> None:
+        """Carry out `verb`. Raises CallFailed, and ApiError where reading fails."""
+        decide, kind = VERBS[verb]
+        options = parse(body, kind)
+        vm = await self._find(VIRTUAL_MACHINES, namespace, name)
+        if vm is None:
+            raise CallFailed(not_found(VM, name))
+        vmi = await self._find(VIRTUAL_MACHINE_INSTANCES, namespace, name)
+        writes = decide(Machine(vm=vm, vmi=vmi), options)
+        await self._write(namespace, name, writes, dry_run=is_dry(options))
+        LOG.info("%s of VM %s/%s: %s", verb, namespace, name, ", ".join(write.target for write in writes))
+
+    async def _find(self, resource: Resource, namespace: str, name: str) -> Json | None:
+        try:
+            return await self._kube.get(resource, namespace, name)
+        except NotFound:
+            return None
+
+    async def _write(self, namespace: str, name: str, writes: Writes, *, dry_run: bool) -> None:
+        done: list[Write] = []
+        for write in writes:
+            try:
+                await self._patch(namespace, name, write.target, list(write.ops), dry_run=dry_run)
+            except ApiError as error:
+                await self._take_back(namespace, name, done, dry_run=dry_run)
+                raise CallFailed(_failure(name, error)) from error
+            done.append(write)
+
+    async def _patch(self, namespace: str, name: str, target: str, ops: list[Json], *, dry_run: bool) -> None:
+        resource, subresource = _TARGETS[target]
+        await self._kube.json_patch(resource, namespace, name, ops, subresource=subresource, dry_run=dry_run)
+
+    async def _take_back(self, namespace: str, name: str, done: list[Write], *, dry_run: bool) -> None:
+        for write in reversed(done):
+            if write.undo:
+                with contextlib.suppress(NotFound):
+                    await self._patch(namespace, name, write.target, list(write.undo), dry_run=dry_run)
+
+
+def _failure(name: str, error: ApiError) -> Failure:
+    """A patch whose test failed is a lost race; what a webhook refuses, or anything else, is our failure."""
+    if isinstance(error, NotFound):
+        return not_found(VM, name)
+    lost = isinstance(error, Conflict) or (isinstance(error, Invalid) and "admission webhook" not in error.message)
+    return lost_race(name, error.message) if lost else internal_error(error.message)

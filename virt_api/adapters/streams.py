@@ -1,0 +1,120 @@
+"""A guest's console, carried from the caller's WebSocket to the one of the handler on the guest's node and back.
+
+The handler is called before the caller is answered, so that a refusal is still an ordinary HTTP answer. Between the
+two, messages are passed on one by one: the next is read when the one before has left, so a slow reader on one side
+slows the writer on the other, and what is held is at most one message and the sockets' own buffers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import aiohttp
+from aiohttp import web
+
+from virt_api.plan.console import (
+    SUBPROTOCOL,
+    handler_address,
+    handler_server_name,
+    handler_url,
+    unreachable,
+)
+from virt_api.plan.reading import text
+from virt_api.plan.status import VMI, CallFailed, bad_request, internal_error, not_found
+from virt_model import labels
+from virt_runtime.errors import NotFound
+from virt_runtime.kube import KubeClient
+from virt_runtime.resources import PODS, VIRTUAL_MACHINE_INSTANCES
+from virt_runtime.tls import ClientContexts
+
+LOG = logging.getLogger(__name__)
+LONGEST_MESSAGE = 1 << 20  # bytes
+HEARTBEAT = 30.0  # seconds between pings
+DIAL_TIMEOUT = 10.0  # seconds
+_HANDLER = "virt-handler"
+
+Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
+
+
+class Streams:
+    """`tls` is what handlers know us by; `namespace` is where they run; `port` is where they listen."""
+
+    def __init__(
+        self, kube: KubeClient, session: aiohttp.ClientSession, tls: ClientContexts, namespace: str, port: int
+    ) -> None:
+        self._kube, self._session, self._tls = kube, session, tls
+        self._namespace, self._port = namespace, port
+
+    async def serve(self, request: web.Request, namespace: str, name: str, stream: str) -> web.StreamResponse:
+        """Connect the request to a VMI's stream until either side ends it. Raises CallFailed before that."""
+        caller = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,), max_msg_size=LONGEST_MESSAGE, heartbeat=HEARTBEAT, compress=False
+        )
+        if not caller.can_prepare(request).ok:
+            raise CallFailed(bad_request("this is a stream: connect with a WebSocket"))
+        node = await self._node_of(namespace, name)
+        handler = await self._dial(node, namespace, name, stream)
+        try:
+            await caller.prepare(request)
+            await join(caller, handler)
+        finally:
+            await handler.close()
+        return caller
+
+    async def _node_of(self, namespace: str, name: str) -> str:
+        try:
+            vmi = await self._kube.get(VIRTUAL_MACHINE_INSTANCES, namespace, name)
+        except NotFound:
+            raise CallFailed(not_found(VMI, name)) from None
+        if failure := unreachable(vmi):
+            raise CallFailed(failure)
+        return text(vmi, "status", "nodeName")
+
+    async def _dial(self, node: str, namespace: str, name: str, stream: str) -> aiohttp.ClientWebSocketResponse:
+        pods = await self._kube.list(
+            PODS, self._namespace, f"{labels.ROLE}={_HANDLER}", field_selector=f"spec.nodeName={node}"
+        )
+        address = handler_address(pods)
+        if address is None:
+            raise CallFailed(internal_error(f"no virt-handler is ready on node {node}"))
+        url = handler_url(address, self._port, namespace, name, stream)
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT):
+                return await self._session.ws_connect(
+                    url,
+                    protocols=(SUBPROTOCOL,),
+                    ssl=self._tls.context(),
+                    server_hostname=handler_server_name(node, self._namespace),
+                    max_msg_size=LONGEST_MESSAGE,
+                    heartbeat=HEARTBEAT,
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            why = f"Can't connect to websocket ({error.status}): websocket: bad handshake"
+            raise CallFailed(internal_error(why)) from error
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            LOG.warning("cannot reach virt-handler at %s: %s", url, error)
+            raise CallFailed(internal_error(f"cannot reach virt-handler on node {node}: {error}")) from error
+
+
+async def join(one: Socket, other: Socket) -> None:
+    """Pass messages between two sockets, both ways, until one of them ends; then end the other."""
+    ways = [asyncio.ensure_future(_pass_on(one, other)), asyncio.ensure_future(_pass_on(other, one))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        await asyncio.gather(one.close(), other.close(), return_exceptions=True)
+
+
+async def _pass_on(source: Socket, sink: Socket) -> None:
+    try:
+        async for message in source:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                await sink.send_bytes(message.data)
+            elif message.type is aiohttp.WSMsgType.TEXT:
+                await sink.send_bytes(message.data.encode())
+    except (ConnectionError, aiohttp.ClientError) as error:
+        LOG.debug("stream ended: %s", error)

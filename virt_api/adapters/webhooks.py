@@ -1,0 +1,73 @@
+"""The admission webhooks: an AdmissionReview in, its answer out, with no call in between.
+
+The one exception is the creation of a migration, which has to look at its VMI; nothing waits for that one.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from virt_api.adapters.answers import json_answer
+from virt_api.adapters.knowledge import Knowledge
+from virt_api.plan.admission import ADMISSIONS, NEW_MIGRATION, World, answer
+from virt_api.plan.defaults.vmi import Chance
+from virt_api.plan.reading import table, text
+from virt_api.plan.rules.migration import MigrationNews
+from virt_model import labels
+from virt_runtime.clock import Clock, rfc3339
+from virt_runtime.errors import NotFound
+from virt_runtime.kube import KubeClient
+from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCE_MIGRATIONS, VIRTUAL_MACHINE_INSTANCES
+
+LOG = logging.getLogger(__name__)
+NO_NEWS = MigrationNews(vmi=None, others=())
+
+
+class Webhooks:
+    """`namespace` is where our components live: their service accounts may do what users may not."""
+
+    def __init__(self, kube: KubeClient, knowledge: Knowledge, namespace: str, clock: Clock) -> None:
+        self._kube, self._knowledge, self._namespace, self._clock = kube, knowledge, namespace, clock
+
+    def add_to(self, app: web.Application) -> None:
+        for path in ADMISSIONS:
+            app.router.add_post(path, self._admit)
+
+    async def _admit(self, request: web.Request) -> web.Response:
+        try:
+            review: Any = msgspec.json.decode(await request.read())
+        except (msgspec.DecodeError, RecursionError) as error:
+            return web.Response(status=400, text=f"not an AdmissionReview: {error}")
+        wanted = table(review, "request")
+        if not text(wanted, "uid"):
+            return web.Response(status=400, text="not an AdmissionReview: it has no request.uid")
+        news = await self._look_up(wanted) if request.path == NEW_MIGRATION else NO_NEWS
+        said = answer(request.path, wanted, self._world(news))
+        self._log(request.path, wanted, said)
+        return json_answer(said)
+
+    def _world(self, news: MigrationNews) -> World:
+        chance = Chance(uuid=str(uuid.uuid4()), serial=str(uuid.uuid4()), now=rfc3339(self._clock.now()))
+        return World(config=self._knowledge.config, namespace=self._namespace, chance=chance, news=news)
+
+    async def _look_up(self, wanted: dict[str, Any]) -> MigrationNews:
+        namespace, name = text(wanted, "namespace"), text(wanted, "object", "spec", "vmiName")
+        if not name:
+            return NO_NEWS
+        try:
+            vmi = await self._kube.get(VIRTUAL_MACHINE_INSTANCES, namespace, name)
+        except NotFound:
+            return NO_NEWS
+        selector = f"{labels.MIGRATION_VMI_NAME}={name}"
+        others = await self._kube.list(VIRTUAL_MACHINE_INSTANCE_MIGRATIONS, namespace, label_selector=selector)
+        return MigrationNews(vmi=vmi, others=tuple(others))
+
+    def _log(self, path: str, wanted: dict[str, Any], said: dict[str, Any]) -> None:
+        if not said["response"]["allowed"]:
+            where, name = text(wanted, "namespace"), text(wanted, "name")
+            LOG.info("%s refused %s/%s: %s", path, where, name, text(said, "response", "status", "message"))

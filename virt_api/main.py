@@ -1,0 +1,71 @@
+"""virt-api: the webhooks and the aggregated API, on one TLS port."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import aiohttp
+
+from virt_api.adapters.gate import Gate
+from virt_api.adapters.knowledge import Knowledge
+from virt_api.adapters.machines import Machines
+from virt_api.adapters.streams import Streams
+from virt_api.adapters.subresources import Subresources
+from virt_api.adapters.webhooks import Webhooks
+from virt_runtime import log
+from virt_runtime.clock import RealClock
+from virt_runtime.kube import KubeClient
+from virt_runtime.metrics import ClientObserver, Metrics, Row, client_rows
+from virt_runtime.process import run_daemon
+from virt_runtime.serve import operations_app, serving
+from virt_runtime.tls import ServingCertificate, client_context
+
+LOG = logging.getLogger(__name__)
+METRICS: tuple[Row, ...] = client_rows("kubevirt")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of the command `virt-api`."""
+    flags = _flags().parse_args(arguments)
+    log.setup("virt-api", flags.log_level)
+    run_daemon(lambda: _run(flags))
+
+
+def _flags() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="virt-api", description=__doc__)
+    parser.add_argument("--port", type=int, default=8443)
+    parser.add_argument("--console-server-port", type=int, default=8186, help="where virt-handlers listen")
+    parser.add_argument("--namespace", default="kubevirt", help="where podvirt is installed")
+    parser.add_argument("--kubeconfig", help="talk to this cluster; in a pod, to the pod's own")
+    parser.add_argument("--log-level", default="info")
+    parser.add_argument("--certificates", type=Path, default=Path("/etc/virt-api/certificates"))
+    parser.add_argument("--handler-certificates", type=Path, default=Path("/etc/virt-handler/clientcertificates"))
+    parser.add_argument("--ca-file", type=Path, default=Path("/etc/podvirt/ca/ca-bundle"))
+    return parser
+
+
+async def _run(flags: argparse.Namespace) -> None:
+    metrics = Metrics(METRICS)
+    observe = ClientObserver(metrics, "kubevirt")
+    async with (
+        KubeClient.connect(flags.kubeconfig, "virt-api", observe) as kube,
+        aiohttp.ClientSession() as session,
+        asyncio.TaskGroup() as tasks,
+    ):
+        knowledge = Knowledge(kube)
+        tasks.create_task(knowledge.run())
+        await knowledge.wait()
+        app = operations_app(metrics)
+        Webhooks(kube, knowledge, flags.namespace, RealClock()).add_to(app)
+        handlers = client_context(flags.ca_file, flags.handler_certificates)
+        streams = Streams(kube, session, handlers, flags.namespace, flags.console_server_port)
+        Subresources(kube, knowledge, Gate(kube, knowledge), Machines(kube), streams).add_to(app)
+        certificate = ServingCertificate(flags.certificates, knowledge.client_ca)
+        async with serving(app, flags.port, certificate.context()) as port:
+            LOG.info("serving on port %d", port)
+            await asyncio.Event().wait()
