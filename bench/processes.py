@@ -1,0 +1,69 @@
+"""Memory of processes by pod, read from this machine's /proc: a local cluster's nodes are namespaces of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+KIB = 1024
+MIB = KIB * KIB
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Bytes. `pss` shares a page's cost among those who map it; `qemu` processes are counted apart."""
+
+    rss: int = 0
+    pss: int = 0
+    qemu_rss: int = 0
+    processes: int = 0
+
+    def __add__(self, other: "Weight") -> "Weight":
+        return Weight(
+            self.rss + other.rss,
+            self.pss + other.pss,
+            self.qemu_rss + other.qemu_rss,
+            self.processes + other.processes,
+        )
+
+
+def _rollup(process: Path) -> dict[str, int]:
+    """Field -> bytes of smaps_rollup."""
+    fields: dict[str, int] = {}
+    for line in (process / "smaps_rollup").read_text().splitlines()[1:]:
+        key, value = line.split(":")
+        fields[key] = int(value.split()[0]) * KIB
+    return fields
+
+
+def _weigh(process: Path) -> Weight:
+    fields = _rollup(process)
+    command = (process / "cmdline").read_bytes()
+    if b"/qemu-system-" in command.split(b"\0")[0]:
+        return Weight(qemu_rss=fields["Rss"])
+    return Weight(rss=fields["Rss"], pss=fields["Pss"], processes=1)
+
+
+def weigh_pods(uids: set[str]) -> dict[str, Weight]:
+    """Pod UID -> weight of the processes in the pod's control groups, the pause process included."""
+    weights = dict.fromkeys(uids, Weight())
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            groups = (process / "cgroup").read_text().replace("_", "-")
+            owner = next((uid for uid in uids if uid in groups), None)
+            if owner:
+                weights[owner] += _weigh(process)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+    return weights
+
+
+def group_memory(uid: str) -> int:
+    """Bytes that the pod's control group accounts, caches included; 0 where it is not found."""
+    for pattern in (f"**/pod{uid}", f"**/*pod{uid.replace('-', '_')}.slice"):
+        for root in (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")):
+            for folder in root.glob(pattern) if root.exists() else ():
+                for name in ("memory.usage_in_bytes", "memory.current"):
+                    if (folder / name).exists():
+                        return int((folder / name).read_text())
+    return 0
