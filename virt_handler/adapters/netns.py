@@ -16,9 +16,14 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from msgspec import Struct
+
+from virt_handler.adapters.safe_path import open_beneath
+
 Result = TypeVar("Result")
 
 _CLONE_NEWNET = 0x40000000
+_RESOLV_CONF_LIMIT = 16 * 1024
 _PEER_CREDENTIALS = struct.Struct("iII")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -41,19 +46,36 @@ def peer_pid(socket_path: str) -> tuple[socket.socket, int]:
     return connection, pid
 
 
-def open_namespace(socket_path: str) -> int:
-    """A descriptor of the network namespace of the process that listens on `socket_path`; the caller closes it."""
+class PodDoor(Struct, frozen=True, kw_only=True):
+    """The way into a pod: a descriptor of its network namespace (the holder closes it) and its resolv.conf."""
+
+    namespace: int
+    resolv_conf: str
+
+
+def open_door(socket_path: str) -> PodDoor:
+    """The door to the pod of the process that listens on `socket_path`."""
     connection, pid = peer_pid(socket_path)
     with connection:
         if pid <= 0:
             raise NamespaceError("the launcher's process is in another process namespace (is hostPID set?)")
         descriptor = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
+            text = _resolv_conf(pid)
             _check(connection, descriptor)
         except OSError:
             os.close(descriptor)
             raise
-    return descriptor
+    return PodDoor(namespace=descriptor, resolv_conf=text)
+
+
+def _resolv_conf(pid: int) -> str:
+    try:
+        descriptor = open_beneath(f"/proc/{pid}/root", "etc/resolv.conf", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with open(descriptor, encoding="utf-8", errors="replace") as file:
+        return file.read(_RESOLV_CONF_LIMIT)
 
 
 def _check(connection: socket.socket, descriptor: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyroute2.netlink.exceptions import NetlinkError
+
 from virt_handler.adapters import nft
 from virt_handler.adapters.links import Links, ensure_tap, links, set_sysctl
 from virt_handler.plan import nft_rules
@@ -16,15 +18,20 @@ def observe() -> dict[str, PodLink]:
         return net.pod_links()
 
 
-def plan_and_setup(vmi: dict[str, Any], mesh: bool) -> tuple[Wiring, ...]:
-    """Look at the pod, decide, make. Only for a pod whose set-up was never begun: bridge binding moves addresses."""
-    wirings = wire(vmi, observe())
-    setup(wirings, mesh)
-    return wirings
+def plan(vmi: dict[str, Any]) -> tuple[Wiring, ...]:
+    """Look at the pod and decide. Only while its set-up was never begun: bridge binding moves addresses."""
+    return wire(vmi, observe())
 
 
 def setup(wirings: tuple[Wiring, ...], mesh: bool) -> None:
-    """All devices, addresses, sysctls and rules."""
+    """All devices, addresses, sysctls and rules; raises OSError."""
+    try:
+        _setup(wirings, mesh)
+    except NetlinkError as error:
+        raise OSError(error.code, f"the pod's network: {error.args[-1]}") from error
+
+
+def _setup(wirings: tuple[Wiring, ...], mesh: bool) -> None:
     with links() as net:
         for wiring in wirings:
             if wiring.binding == "masquerade":

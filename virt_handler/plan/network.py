@@ -12,15 +12,13 @@ Names and addresses: KubeVirt's, since people, CNI plugins and service meshes lo
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 from typing import Any
 
 from msgspec import Struct
 
-MASQUERADE_BRIDGE_MAC = "02:00:00:00:00:00"
-DEFAULT_IPV4_NETWORK = "10.0.2.0/24"
-DEFAULT_IPV6_NETWORK = "fd10:0:2::/120"
+from virt_model import network_rules as rules
+
 QEMU_USER = 107
 MAX_QUEUES = 256
 
@@ -90,10 +88,8 @@ class Wiring(Struct, frozen=True, kw_only=True):
 
 def names_of(network: str, primary: bool) -> Names:
     """Names for the primary pod network, or hashed ones for a secondary network."""
-    if primary:
-        return Names(pod="eth0", bridge="k6t-eth0", tap="tap0", nic="eth0-nic")
-    digest = hashlib.sha256(network.encode()).hexdigest()[:11]
-    return Names(pod=f"pod{digest}", bridge=f"k6t-{digest}", tap=f"tap{digest}", nic=f"{digest}-nic")
+    pod = rules.pod_interface(network, primary=primary)
+    return Names(pod=pod, bridge=rules.bridge_name(pod), tap=rules.tap_name(pod), nic=rules.renamed_nic(pod))
 
 
 def attached_interfaces(vmi: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -147,8 +143,8 @@ def _masquerade(
     pod = network.get("pod") or {}
     families = []
     for version, cidr in (
-        (4, pod.get("vmNetworkCIDR") or DEFAULT_IPV4_NETWORK),
-        (6, pod.get("vmIPv6NetworkCIDR") or DEFAULT_IPV6_NETWORK),
+        (4, pod.get("vmNetworkCIDR") or rules.MASQUERADE_CIDR),
+        (6, pod.get("vmIPv6NetworkCIDR") or rules.MASQUERADE_CIDR_V6),
     ):
         if link.address(version) is not None:
             families.append(_family(interface["name"], version, cidr))
@@ -156,7 +152,7 @@ def _masquerade(
     return Wiring(
         network=interface["name"], binding="masquerade", names=names, link=link,
         guest_mac=interface.get("macAddress") or link.mac, queues=queue_count(vmi),
-        bridge_mac=MASQUERADE_BRIDGE_MAC, families=tuple(families), server=server,
+        bridge_mac=rules.MASQUERADE_BRIDGE_MAC, families=tuple(families), server=server,
         ports=tuple((_protocol(port), int(port["port"])) for port in interface.get("ports") or ()),
     )  # fmt: skip
 

@@ -1,0 +1,212 @@
+"""The agent's one loop: for a VMI UID, look at the world, plan, perform the plan's actions one after another.
+
+watch of VMIs ─┐
+watch of pods ─┼─► queue of VMI UIDs ─► observe ─► plan.guest.plan ─► perform ─► look again
+sockets ───────┤
+reports ───────┘
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from virt_handler.adapters import pod_wiring
+from virt_handler.adapters.guest import Guest
+from virt_handler.adapters.launcher_settings import LauncherSettings
+from virt_handler.adapters.observer import Observer
+from virt_handler.adapters.records import Record, Records
+from virt_handler.adapters.session import Session
+from virt_handler.adapters.sockets import SocketFinder
+from virt_handler.plan import guest as guest_plan
+from virt_handler.plan.network import NetworkError
+from virt_handler.plan.patch import status_patch
+from virt_ipc.errors import IpcError, LauncherRefused, LauncherUnreachable
+from virt_ipc.messages import SyncRequest
+from virt_runtime.clock import Clock
+from virt_runtime.errors import Conflict, Invalid, NotFound
+from virt_runtime.events import EventRecorder
+from virt_runtime.kube import KubeClient
+from virt_runtime.queue import WorkQueue
+from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCES
+
+LOG = logging.getLogger(__name__)
+Json = dict[str, Any]
+Seen = guest_plan.Observed
+Perform = Callable[[Guest, Seen, Any], Awaitable[None]]
+
+
+class Agent:
+    def __init__(
+        self, *, kube: KubeClient, recorder: EventRecorder, queue: WorkQueue, observer: Observer,
+        finder: SocketFinder, records: Records, settings: LauncherSettings, clock: Clock,
+    ) -> None:  # fmt: skip
+        self._kube, self._recorder, self._queue, self._observer = kube, recorder, queue, observer
+        self._finder, self._records, self._settings, self._clock = finder, records, settings, clock
+        self._guests: dict[str, Guest] = {}
+        self._perform: dict[type[Any], Perform] = {
+            guest_plan.Ask: self._ask,
+            guest_plan.Connect: self._connect,
+            guest_plan.SetUpNetwork: self._set_up_network,
+            guest_plan.Sync: self._sync,
+            guest_plan.Signal: self._signal,
+            guest_plan.Kill: self._kill,
+            guest_plan.Dismiss: self._dismiss,
+            guest_plan.Forget: self._forget,
+            guest_plan.WriteStatus: self._write_status,
+            guest_plan.Tell: self._tell,
+        }
+
+    async def reconcile(self, uid: str) -> float | None:
+        """One look at one VMI; gives the seconds until the next. Raises ApiError for the loop to retry."""
+        guest = self._guests.setdefault(uid, Guest(uid))
+        seen = await self._observer.observe(guest)
+        plan = guest_plan.plan(seen)
+        for action in plan.actions:
+            try:
+                await self._perform[type(action)](guest, seen, action)
+            except (IpcError, NetworkError, OSError) as error:
+                return self._failed(guest, action, error)
+        if plan.actions and uid in self._guests:
+            self._queue.add(uid)
+        return plan.again_in
+
+    def left_the_watch(self, uid: str) -> None:
+        """The VMI is deleted or another node's: what we remember of it is worth nothing, the API is asked."""
+        if guest := self._guests.get(uid):
+            guest.latest = None
+        self._queue.add(uid)
+
+    def connected(self) -> int:
+        """How many launchers we are in touch with."""
+        return sum(guest.session is not None for guest in self._guests.values())
+
+    async def close(self) -> None:
+        """Let go of every guest and leave it as it is."""
+        for guest in self._guests.values():
+            await guest.close()
+
+    def _failed(self, guest: Guest, action: guest_plan.Action, error: Exception) -> float:
+        """A launcher that does not answer is asked again; whatever else went wrong is shown in the VMI."""
+        step = type(action).__name__
+        LOG.warning("%s of VMI %s: %s", step, guest.uid, error)
+        now = self._clock.monotonic()
+        if isinstance(error, LauncherUnreachable) or isinstance(action, guest_plan.Connect):
+            if guest.session is not None:
+                guest.session.lost = True
+            return guest.failed("", now)
+        guest.network_broken = isinstance(error, NetworkError)
+        wait = guest.failed(_sentence(error), now)
+        self._queue.add(guest.uid)
+        return wait
+
+    # --- the launcher
+
+    async def _connect(self, guest: Guest, seen: Seen, _action: object) -> None:
+        descriptor = self._finder.open(guest.pod_uid)
+        if descriptor is None:
+            return
+        self._record(guest, seen)
+        guest.session = Session(descriptor, lambda: self._queue.add(guest.uid))
+        await guest.session.open(self._settings.capability_cache(seen.pod))
+
+    def _record(self, guest: Guest, seen: Seen) -> None:
+        if seen.vmi is None or self._records.read(guest.uid) is not None:
+            return
+        metadata = seen.vmi["metadata"]
+        self._records.write(
+            Record(
+                name=metadata["name"], namespace=metadata["namespace"], uid=guest.uid, pod_uid=guest.pod_uid,
+                socketFile=self._finder.path(guest.pod_uid),
+            )
+        )  # fmt: skip
+
+    async def _set_up_network(self, guest: Guest, seen: Seen, _action: object) -> None:
+        record = self._records.read(guest.uid)
+        assert guest.session is not None and seen.vmi is not None and record is not None
+        guest.wiring = await pod_wiring.make(guest.session.socket_path, seen.vmi, record, self._records)
+        guest.worked()
+
+    async def _sync(self, guest: Guest, seen: Seen, _action: object) -> None:
+        assert guest.session is not None and seen.vmi is not None and guest.wiring is not None
+        options = self._settings.sync_options(seen.vmi, guest.wiring.wirings)
+        vmi = self._settings.encoded(seen.vmi)
+        guest.session.heard(await guest.session.client.sync(SyncRequest(vmi=vmi, options=options)))
+        guest.worked()
+        await self._settings.learn(seen.pod, guest.session.client)
+
+    async def _signal(self, guest: Guest, seen: Seen, _action: object) -> None:
+        assert guest.session is not None
+        await guest.session.client.shutdown()
+        guest.signalled_at = seen.now
+        guest.stopping_since = seen.now if guest.stopping_since is None else guest.stopping_since
+
+    async def _kill(self, guest: Guest, _seen: Seen, _action: object) -> None:
+        assert guest.session is not None
+        await guest.session.client.kill()
+        guest.killed = True
+
+    async def _dismiss(self, guest: Guest, _seen: Seen, _action: object) -> None:
+        assert guest.session is not None
+        try:
+            await guest.session.client.delete()
+        except LauncherRefused:
+            guest.killed = False  # a guest still runs in it
+            raise
+        guest.dismissed = True
+
+    async def _forget(self, guest: Guest, _seen: Seen, _action: object) -> None:
+        await guest.close()
+        self._finder.forget(guest.pod_uid)
+        self._records.remove(guest.uid)
+        self._guests.pop(guest.uid, None)
+
+    # --- the API
+
+    async def _ask(self, guest: Guest, seen: Seen, _action: object) -> None:
+        name = self._name_of(guest, seen)
+        if name is None:
+            guest.proven_gone = True  # neither a pod nor a record: nobody here needs it
+            return
+        try:
+            vmi = await self._kube.get(VIRTUAL_MACHINE_INSTANCES, *name)
+        except NotFound:
+            guest.proven_gone = True
+            return
+        guest.proven_gone = vmi["metadata"]["uid"] != guest.uid
+        guest.latest = None if guest.proven_gone else vmi
+
+    def _name_of(self, guest: Guest, seen: Seen) -> tuple[str, str] | None:
+        if seen.pod is not None:
+            owners = seen.pod["metadata"].get("ownerReferences") or ()
+            found = [owner["name"] for owner in owners if owner.get("uid") == guest.uid]
+            return (seen.pod["metadata"]["namespace"], found[0]) if found else None
+        record = self._records.read(guest.uid)
+        return (record.namespace, record.name) if record else None
+
+    async def _write_status(self, guest: Guest, seen: Seen, action: guest_plan.WriteStatus) -> None:
+        assert seen.vmi is not None
+        ops = status_patch(seen.vmi, action.status)
+        if not ops:
+            return
+        metadata = seen.vmi["metadata"]
+        try:
+            guest.latest = await self._kube.json_patch(
+                VIRTUAL_MACHINE_INSTANCES, metadata["namespace"], metadata["name"], ops
+            )
+        except NotFound:
+            guest.latest, guest.proven_gone = None, True
+        except Invalid as error:  # a test of the patch failed: what we knew is old
+            guest.latest = await self._kube.get(VIRTUAL_MACHINE_INSTANCES, metadata["namespace"], metadata["name"])
+            raise Conflict(409, "Conflict", error.message, error.body) from error
+
+    async def _tell(self, _guest: Guest, seen: Seen, action: guest_plan.Tell) -> None:
+        if seen.vmi is not None:
+            self._recorder.emit(seen.vmi, action.kind, action.reason, action.message)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return str(error)

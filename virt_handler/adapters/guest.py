@@ -1,0 +1,76 @@
+"""What the agent holds of one VMI between two looks at it: connection, network, and what it has done so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from virt_handler.adapters.pod_wiring import PodWiring
+from virt_handler.adapters.session import Session
+from virt_handler.plan.domain import Domain
+from virt_handler.plan.guest import Network
+
+Json = dict[str, Any]
+FIRST_RETRY, LONGEST_RETRY = 2.0, 30.0
+
+
+class Guest:
+    """Mutable, owned by the agent; one per VMI UID, touched by one worker at a time."""
+
+    def __init__(self, uid: str) -> None:
+        self.uid = uid
+        self.pod_uid = ""
+        self.latest: Json | None = None
+        """The newest VMI that an answer of the API showed us; the watch may be behind it."""
+        self.proven_gone = False
+        self.session: Session | None = None
+        self.last_domain: Domain | None = None
+        """The last report of a session that is lost."""
+        self.wiring: PodWiring | None = None
+        self.network_broken = False
+        self.problem = ""
+        self.retry_at = 0.0
+        self.stopping_since: float | None = None
+        self.signalled_at: float | None = None
+        self.killed = False
+        self.dismissed = False
+        self._failures = 0
+
+    @property
+    def domain(self) -> Domain | None:
+        return self.session.domain if self.session is not None else self.last_domain
+
+    @property
+    def network(self) -> Network:
+        if self.network_broken:
+            return Network.BROKEN
+        return Network.READY if self.wiring is not None else Network.NONE
+
+    def failed(self, problem: str, now: float) -> float:
+        """Remember a step that did not work; gives the wait before it may be tried again."""
+        wait = min(LONGEST_RETRY, FIRST_RETRY * 2.0**self._failures)
+        self._failures += 1
+        self.problem, self.retry_at = problem, now + wait
+        return wait
+
+    def worked(self) -> None:
+        self.problem, self.retry_at, self._failures = "", 0.0, 0
+
+    async def disconnect(self) -> None:
+        if self.session is not None:
+            self.last_domain = self.session.domain or self.last_domain
+            session, self.session = self.session, None
+            await session.close()
+
+    async def close(self) -> None:
+        await self.disconnect()
+        if self.wiring is not None:
+            self.wiring.close()
+            self.wiring = None
+
+
+def newest(seen: Json | None, answered: Json | None) -> Json | None:
+    """Of two states of one object the later; resourceVersions of one resource grow."""
+    if seen is None or answered is None:
+        return seen or answered
+    later = int(answered["metadata"]["resourceVersion"]) > int(seen["metadata"]["resourceVersion"])
+    return answered if later else seen

@@ -1,0 +1,71 @@
+"""What a launcher says about its domain, in the plans' own words. Pure.
+
+The launcher is not trusted: its report is bounded where it arrives, and here only known words have consequences.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from virt_model.phases import DomainStatus, Phase, phase_of_domain
+
+_WORDS = {"postcopyfailed": "postcopy-failed", "fromsnapshot": "from-snapshot"}
+DEFAULT_GRACE_SECONDS = 30
+
+
+class Nic(Struct, frozen=True, kw_only=True):
+    """A NIC of the running domain, by the name of its network."""
+
+    name: str
+    mac: str = ""
+    queues: int = 1
+    link_up: bool = True
+
+
+class Domain(Struct, frozen=True, kw_only=True):
+    """The latest report. `absent` means that this launcher has not made a domain yet."""
+
+    status: str = DomainStatus.ABSENT
+    reason: str = ""
+    machine_type: str = ""
+    agent_connected: bool = False
+    marked_for_graceful_shutdown: bool = False
+    paused_on_volume: str = ""
+    paused_on_no_space: bool = False
+    interfaces: tuple[Nic, ...] = ()
+    disks: tuple[tuple[str, str], ...] = ()
+    """(volume, target)."""
+    error: str = ""
+
+    @property
+    def absent(self) -> bool:
+        return self.status == DomainStatus.ABSENT
+
+    @property
+    def over(self) -> bool:
+        """One launcher, one domain life: nothing follows."""
+        return self.status in (DomainStatus.SHUTOFF, DomainStatus.CRASHED)
+
+    @property
+    def alive(self) -> bool:
+        return not (self.absent or self.over or self.status == DomainStatus.NOSTATE)
+
+
+def acpi_on(vmi: dict[str, Any]) -> bool:
+    acpi = vmi["spec"]["domain"].get("features", {}).get("acpi") or {}
+    return acpi.get("enabled") is not False
+
+
+def grace_seconds(vmi: dict[str, Any]) -> int:
+    grace = vmi["spec"].get("terminationGracePeriodSeconds")
+    return DEFAULT_GRACE_SECONDS if grace is None else int(grace)
+
+
+def phase_asked_for(domain: Domain, vmi: dict[str, Any]) -> Phase | None:
+    """The phase that a domain which was made asks for; None where it says nothing."""
+    if domain.absent:
+        return None
+    reason = _WORDS.get(domain.reason, domain.reason)
+    return phase_of_domain(domain.status, reason, acpi=acpi_on(vmi), grace_seconds=grace_seconds(vmi))
