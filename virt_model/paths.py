@@ -66,6 +66,11 @@ def image_volume(volume_index: int) -> str:
     return f"{IMAGE_VOLUMES}/disk_{volume_index}"
 
 
+def container_disk(volume_index: int) -> str:
+    """The disk file of a containerDisk, under a name that does not depend on the image: a link into its mount."""
+    return f"{PUBLIC}/container-disks/disk_{volume_index}.img"
+
+
 def overlay(volume: str) -> str:
     """The writable qcow2 layer over a containerDisk."""
     return f"{EPHEMERAL_DISKS}/disk-data/{volume}/disk.qcow2"
