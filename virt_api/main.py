@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,12 +31,12 @@ METRICS: tuple[Row, ...] = client_rows("kubevirt")
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the command `virt-api`."""
-    flags = _flags().parse_args(arguments)
+    flags = flags_parser().parse_args(arguments)
     log.setup("virt-api", flags.log_level)
     run_daemon(lambda: _run(flags))
 
 
-def _flags() -> argparse.ArgumentParser:
+def flags_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="virt-api", description=__doc__)
     parser.add_argument("--port", type=int, default=8443)
     parser.add_argument("--console-server-port", type=int, default=8186, help="where virt-handlers listen")
@@ -51,12 +51,13 @@ def _flags() -> argparse.ArgumentParser:
 
 async def _run(flags: argparse.Namespace) -> None:
     metrics = Metrics(METRICS)
-    observe = ClientObserver(metrics, "kubevirt")
-    async with (
-        KubeClient.connect(flags.kubeconfig, "virt-api", observe) as kube,
-        aiohttp.ClientSession() as session,
-        asyncio.TaskGroup() as tasks,
-    ):
+    async with KubeClient.connect(flags.kubeconfig, "virt-api", ClientObserver(metrics, "kubevirt")) as kube:
+        await serve(kube, metrics, flags, lambda port: LOG.info("serving on port %d", port))
+
+
+async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, started: Callable[[int], None]) -> None:
+    """Serve until cancelled; `started` is told the port once everything that an answer needs has been read."""
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
         knowledge = Knowledge(kube)
         tasks.create_task(knowledge.run())
         await knowledge.wait()
@@ -67,5 +68,5 @@ async def _run(flags: argparse.Namespace) -> None:
         Subresources(kube, knowledge, Gate(kube, knowledge), Machines(kube), streams).add_to(app)
         certificate = ServingCertificate(flags.certificates, knowledge.client_ca)
         async with serving(app, flags.port, certificate.context()) as port:
-            LOG.info("serving on port %d", port)
+            started(port)
             await asyncio.Event().wait()

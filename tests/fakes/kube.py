@@ -224,7 +224,7 @@ class FakeKube:
         present = copy.deepcopy(self._present(target))
         if kind == "application/json-patch+json":
             try:
-                return self._update(target, jsonpatch.apply_patch(present, body))
+                return self._update(target, jsonpatch.apply_patch(present, _without_null_tests(present, body)))
             except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
                 raise Refused(422, "Invalid", str(error)) from error
         return self._update(target, _merged(present, body))
@@ -291,6 +291,16 @@ def _matches(request: web.Request, obj: Json) -> bool:
         if found != value.lstrip("="):
             return False
     return True
+
+
+def _without_null_tests(present: Json, ops: list[Json]) -> list[Json]:
+    """The API server's JSON Patch takes `test` of null for "there is nothing", also where the path ends in nothing."""
+
+    def passes(op: Json) -> bool:
+        nothing = op["op"] == "test" and op.get("value") is None
+        return nothing and jsonpatch.JsonPointer(op["path"]).resolve(present, None) is None
+
+    return [op for op in ops if not passes(op)]
 
 
 def _merged(present: Json, change: Json) -> Json:

@@ -1,0 +1,297 @@
+"""virt-api as a whole, over TLS, against a fake API server and a fake handler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import trustme
+from aiohttp import web
+
+from tests.fakes.kube import FakeKube, fake_kube
+from virt_api.main import METRICS, flags_parser, serve
+from virt_runtime.metrics import Metrics
+from virt_runtime.serve import serving
+
+CONFIGMAPS = "/api/v1/namespaces/kube-system/configmaps"
+VMS = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines"
+VMIS = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances"
+PODS = "/api/v1/namespaces/kubevirt/pods"
+SUBRESOURCES = "/apis/subresources.kubevirt.io/v1"
+ALICE = {"X-Remote-User": "alice", "X-Remote-Group": "wheel", "X-Remote-Extra-Scopes": "all"}
+ONE = f"{SUBRESOURCES}/namespaces/ns/virtualmachines/x"
+CONSOLE = f"{SUBRESOURCES}/namespaces/ns/virtualmachineinstances/x/console"
+
+
+@dataclass
+class Bench:
+    """A running virt-api: `front` calls it as the front proxy, `stranger` without a certificate."""
+
+    fake: FakeKube
+    url: str
+    front: aiohttp.ClientSession
+    stranger: aiohttp.ClientSession
+    impostor: aiohttp.ClientSession
+    reviews: list[dict[str, Any]] = field(default_factory=list)
+    allowed: bool = True
+
+    async def put(self, verb: str, **body: Any) -> tuple[int, Any]:
+        async with self.front.put(f"{self.url}{ONE}/{verb}", json=body, headers=ALICE) as answer:
+            text = await answer.text()
+            return answer.status, (await answer.json())["message"] if text.startswith("{") else text
+
+    def stored(self, path: str) -> dict[str, Any]:
+        collection, _, name = path.rpartition("/")
+        namespace = path.split("/namespaces/")[1].split("/")[0]
+        return self.fake.objects[(collection.replace(f"/namespaces/{namespace}", "").strip("/"), namespace, name)]
+
+
+@contextlib.asynccontextmanager
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    proxy_ca, cluster_ca, other_ca = trustme.CA(), trustme.CA(), trustme.CA()
+    flags = _flags(tmp_path, cluster_ca)
+    async with fake_kube() as (fake, kube), contextlib.AsyncExitStack() as stack:
+        _publish_front_proxy(fake, proxy_ca)
+        _, flags.console_server_port = await stack.enter_async_context(_handler(cluster_ca))
+        _install_node(fake)
+        made = Bench(fake, "", *(await _sessions(stack, cluster_ca, proxy_ca, other_ca)))
+        _judge(made, fake)
+        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        running = asyncio.ensure_future(serve(kube, Metrics(METRICS), flags, port.set_result))
+        try:
+            made.url = f"https://localhost:{await asyncio.wait_for(port, 5)}"
+            yield made
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+def _flags(tmp_path: Path, ca: trustme.CA) -> Any:
+    for name, certificate in (
+        ("serving", ca.issue_cert("localhost")),
+        ("client", ca.issue_cert(common_name="kubevirt.io:system:client:virt-handler")),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tls.crt").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
+        (tmp_path / name / "tls.key").write_bytes(certificate.private_key_pem.bytes())
+    ca.cert_pem.write_to_path(tmp_path / "ca-bundle")
+    places = ["--certificates", tmp_path / "serving", "--handler-certificates", tmp_path / "client"]
+    return flags_parser().parse_args(
+        [str(word) for word in [*places, "--ca-file", tmp_path / "ca-bundle", "--port", 0]]
+    )
+
+
+def _publish_front_proxy(fake: FakeKube, ca: trustme.CA) -> None:
+    data = {
+        "requestheader-client-ca-file": ca.cert_pem.bytes().decode(),
+        "requestheader-allowed-names": '["front-proxy-client"]',
+    }
+    fake.put(CONFIGMAPS, {"metadata": {"name": "extension-apiserver-authentication"}, "data": data})
+
+
+async def _sessions(
+    stack: contextlib.AsyncExitStack, cluster_ca: trustme.CA, proxy_ca: trustme.CA, other_ca: trustme.CA
+) -> list[aiohttp.ClientSession]:
+    certificates = (
+        proxy_ca.issue_cert(common_name="front-proxy-client"),
+        None,
+        proxy_ca.issue_cert(common_name="somebody-else"),
+    )
+    made = []
+    for certificate in certificates:
+        context = ssl.create_default_context()
+        cluster_ca.configure_trust(context)
+        if certificate is not None:
+            certificate.configure_cert(context)
+        connector = aiohttp.TCPConnector(ssl=context)
+        made.append(await stack.enter_async_context(aiohttp.ClientSession(connector=connector)))
+    return made
+
+
+def _judge(made: Bench, fake: FakeKube) -> None:
+    """Answer SubjectAccessReviews as `made.allowed` says."""
+    ordinary = fake._create
+
+    def create(target: Any, body: Any) -> Any:
+        if target.plural != "subjectaccessreviews":
+            return ordinary(target, body)
+        made.reviews.append(body)
+        return {**body, "status": {"allowed": made.allowed, "reason": "" if made.allowed else "RBAC says no"}}
+
+    fake._create = create  # type: ignore[method-assign]
+
+
+def _install_node(fake: FakeKube) -> None:
+    ready = {"podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
+    pod = {"metadata": {"name": "h", "labels": {"kubevirt.io": "virt-handler"}}, "spec": {"nodeName": "node01"}}
+    fake.put(PODS, {**pod, "status": ready})
+
+
+@contextlib.asynccontextmanager
+async def _handler(ca: trustme.CA) -> AsyncIterator[tuple[None, int]]:
+    """A handler of node01 whose guest repeats what it is told, and whose guest `busy` has no console free."""
+
+    async def console(request: web.Request) -> web.StreamResponse:
+        if request.match_info["name"] == "busy":
+            return web.Response(status=503, text="taken")
+        socket = web.WebSocketResponse(protocols=("plain.kubevirt.io",))
+        await socket.prepare(request)
+        async for message in socket:
+            if message.data == b"bye":
+                break
+            await socket.send_bytes(message.data)
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/v1/namespaces/{ns}/virtualmachineinstances/{name}/console", console)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.verify_mode = ssl.CERT_REQUIRED
+    ca.configure_trust(context)
+    ca.issue_cert("node01.virt-handler.kubevirt.svc").configure_cert(context)
+    async with serving(app, 0, context, "127.0.0.1") as port:
+        yield None, port
+
+
+def _vm(strategy: str = "Halted") -> dict[str, Any]:
+    return {"metadata": {"name": "x"}, "spec": {"runStrategy": strategy}}
+
+
+def _vmi(name: str = "x", phase: str = "Running", node: str = "node01") -> dict[str, Any]:
+    return {"metadata": {"name": name, "uid": "u1"}, "spec": {}, "status": {"phase": phase, "nodeName": node}}
+
+
+async def test_start_writes_what_was_decided_and_asks_for_leave_first(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        api.fake.put(VMS, _vm())
+        assert await api.put("start") == (202, "")
+        assert api.stored(f"{VMS}/x")["spec"] == {"runStrategy": "Always"}
+        (review,) = api.reviews
+        assert review["spec"] == {
+            "user": "alice",
+            "groups": ["wheel"],
+            "extra": {"scopes": ["all"]},
+            "resourceAttributes": {
+                "namespace": "ns",
+                "verb": "update",
+                "group": "subresources.kubevirt.io",
+                "version": "v1",
+                "resource": "virtualmachines",
+                "subresource": "start",
+                "name": "x",
+            },
+        }
+
+
+async def test_requests_go_through_the_status_and_refusals_are_status_objects(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        assert await api.put("restart") == (404, 'virtualmachine.kubevirt.io "x" not found')
+        api.fake.put(VMS, {**_vm("Manual"), "status": {}})
+        api.fake.put(VMIS, _vmi())
+        assert await api.put("restart", gracePeriodSeconds=0) == (202, "")
+        requests = api.stored(f"{VMS}/x")["status"]["stateChangeRequests"]
+        assert requests == [{"action": "Stop", "uid": "u1"}, {"action": "Start"}]
+        assert api.stored(f"{VMIS}/x")["spec"] == {"terminationGracePeriodSeconds": 1}
+        code, message = await api.put("start")
+        assert code == 409
+        assert message == 'Operation cannot be fulfilled on virtualmachine.kubevirt.io "x": VM is already running'
+
+
+async def test_who_is_not_vouched_for_gets_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        api.fake.put(VMS, _vm())
+        for session in (api.stranger, api.impostor):
+            async with session.put(f"{api.url}{ONE}/start", headers=ALICE) as answer:
+                assert answer.status == 401
+        api.allowed = False
+        assert await api.put("start") == (401, "RBAC says no")
+        assert api.stored(f"{VMS}/x")["spec"] == {"runStrategy": "Halted"}
+
+
+async def test_documents_are_for_everybody(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+
+        async def read(path: str) -> Any:
+            async with api.stranger.get(api.url + path) as answer:
+                assert answer.status == 200, path
+                return await answer.json()
+
+        names = [entry["name"] for entry in (await read(SUBRESOURCES))["resources"]]
+        assert names == [
+            "virtualmachineinstances/console",
+            "virtualmachines/start",
+            "virtualmachines/stop",
+            "virtualmachines/restart",
+        ]
+        assert (await read("/apis/subresources.kubevirt.io"))["preferredVersion"]["version"] == "v1"
+        assert (await read(f"{SUBRESOURCES}alpha3/version"))["gitVersion"].startswith("v")
+        for path in (
+            "/",
+            "/apis",
+            "/openapi/v2",
+            "/openapi/v3",
+            f"/openapi/v3{SUBRESOURCES}",
+            f"{SUBRESOURCES}/guestfs",
+        ):
+            assert await read(path)
+        async with api.stranger.get(f"{api.url}{SUBRESOURCES}/namespaces/ns/virtualmachines/x/dance") as answer:
+            assert (answer.status, (await answer.json())["reason"]) == (404, "NotFound")
+
+
+async def test_bytes_pass_both_ways_and_the_end_is_told(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        api.fake.put(VMIS, _vmi())
+        async with api.front.ws_connect(api.url + CONSOLE, protocols=("plain.kubevirt.io",), headers=ALICE) as console:
+            assert console.protocol == "plain.kubevirt.io"
+            for message in (b"login:", bytes(range(256)) * 64):
+                await console.send_bytes(message)
+                assert await console.receive_bytes(timeout=5) == message
+            await console.send_bytes(b"bye")
+            assert (await console.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+
+
+@pytest.mark.parametrize(
+    ("vmi", "code", "message"),
+    [
+        (None, 404, 'virtualmachineinstance.kubevirt.io "x" not found'),
+        (_vmi(phase="Scheduling"), 400, "VMI is not running"),
+        (_vmi(phase="Failed"), 409, "VMI is in failed status"),
+        (_vmi(node="node02"), 500, "Internal error occurred: no virt-handler is ready on node node02"),
+    ],
+)
+async def test_why_there_is_no_console(tmp_path: Path, vmi: Any, code: int, message: str) -> None:
+    async with bench(tmp_path) as api:
+        if vmi:
+            api.fake.put(VMIS, vmi)
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        headers = {**ALICE, **upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        async with api.front.get(api.url + CONSOLE, headers=headers) as answer:
+            assert answer.status == code
+            assert (await answer.json())["message"].endswith(message)
+
+
+async def test_a_handlers_refusal_reaches_the_caller(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        api.fake.put(VMIS, _vmi("busy"))
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            await api.front.ws_connect(api.url + CONSOLE.replace("/x/", "/busy/"), headers=ALICE)
+        assert caught.value.status == 500
+
+
+async def test_an_admission_review_is_answered_and_rubbish_refused(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        url = f"{api.url}/virtualmachines-validate"
+        vm = {"spec": {"template": {"spec": {}}}}
+        review = {"request": {"uid": "7", "operation": "CREATE", "object": vm}}
+        async with api.stranger.post(url, json=review) as answer:
+            response = (await answer.json())["response"]
+            assert (response["uid"], response["allowed"], response["status"]["code"]) == ("7", False, 422)
+        for rubbish in (b"", b"[]", b"{}", b"[" * 100000):
+            async with api.stranger.post(url, data=rubbish) as answer:
+                assert answer.status == 400
