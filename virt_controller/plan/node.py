@@ -1,0 +1,49 @@
+"""Nodes whose agent has fallen silent: no new guests for them, and an end for guests whose pods are gone.
+
+virt-handler writes a heartbeat about once a minute. How long ago the last one came is measured by watching the value
+change, on our own clock: the node's clock may be wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from virt_controller.plan.actions import Action, Event, Kind, Merge, Plan
+from virt_controller.plan.seen import Seen
+from virt_model import labels
+
+Json = dict[str, Any]
+SILENCE: Final = 300.0
+LOOK_EVERY: Final = 60.0
+
+
+class NodeWorld(msgspec.Struct, frozen=True, kw_only=True):
+    """A node, and for how many seconds its heartbeat has not changed."""
+
+    node: Seen
+    silent_for: float
+
+    def after(self, action: Action, answer: Json | None) -> NodeWorld:
+        del action
+        return msgspec.structs.replace(self, node=Seen(answer)) if answer is not None else self
+
+
+def lost(world: NodeWorld) -> bool:
+    """Whether nobody answers for the node. One that never had an agent is not lost."""
+    return labels.HEARTBEAT in world.node.annotations and world.silent_for > SILENCE
+
+
+def plan(world: NodeWorld) -> Plan:
+    if labels.HEARTBEAT not in world.node.annotations:
+        return Plan()
+    if not lost(world):
+        return Plan(again_in=min(LOOK_EVERY, SILENCE - world.silent_for + 1))
+    if world.node.labels.get(labels.SCHEDULABLE) != "true":
+        return Plan(again_in=LOOK_EVERY)
+    text = f"virt-handler is not responsive on node {world.node.name}: its last heartbeat is over five minutes old"
+    event = Event(about=world.node.raw, type="Warning", reason="NodeUnresponsive", message=text)
+    body = {"metadata": {"uid": world.node.uid, "labels": {labels.SCHEDULABLE: "false"}}}
+    action = Merge(kind=Kind.NODE, namespace="", name=world.node.name, body=body, why="silent", events=(event,))
+    return Plan(action=action)

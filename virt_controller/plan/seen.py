@@ -1,0 +1,184 @@
+"""Windows on the objects the controllers decide about: the raw object, and what it says by name.
+
+The raw object stays the truth: whatever is written is computed from it, so a field nobody here knows survives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from api.time import InvalidTime, parse_time
+from virt_model import labels
+from virt_model.conditions import Conditions
+from virt_model.phases import Phase, RunStrategy, run_strategy
+
+Json = dict[str, Any]
+
+
+def _time(text: Any) -> float | None:
+    try:
+        return parse_time(text) if isinstance(text, str) else None
+    except InvalidTime:
+        return None
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """Any object."""
+
+    raw: Json
+
+    @property
+    def metadata(self) -> Json:
+        return self.raw.get("metadata") or {}
+
+    @property
+    def spec(self) -> Json:
+        return self.raw.get("spec") or {}
+
+    @property
+    def status(self) -> Json:
+        return self.raw.get("status") or {}
+
+    @property
+    def name(self) -> str:
+        return str(self.metadata.get("name", ""))
+
+    @property
+    def namespace(self) -> str:
+        return str(self.metadata.get("namespace", ""))
+
+    @property
+    def uid(self) -> str:
+        return str(self.metadata.get("uid", ""))
+
+    @property
+    def version(self) -> str:
+        return str(self.metadata.get("resourceVersion", ""))
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.metadata.get("labels") or {}
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return self.metadata.get("annotations") or {}
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        return tuple(self.metadata.get("finalizers") or ())
+
+    @property
+    def deleting(self) -> bool:
+        return "deletionTimestamp" in self.metadata
+
+    @property
+    def deleted_at(self) -> float | None:
+        return _time(self.metadata.get("deletionTimestamp"))
+
+    @property
+    def created_at(self) -> float | None:
+        return _time(self.metadata.get("creationTimestamp"))
+
+    @property
+    def conditions(self) -> Conditions:
+        return self.status.get("conditions") or []
+
+    def controller(self) -> Json | None:
+        """The owner reference of what manages this object."""
+        owners = self.metadata.get("ownerReferences") or []
+        return next((owner for owner in owners if owner.get("controller")), None)
+
+    def controlled_by(self, uid: str) -> bool:
+        owner = self.controller()
+        return owner is not None and owner.get("uid") == uid
+
+
+class Vm(Seen, frozen=True):
+    """A VirtualMachine."""
+
+    @property
+    def generation(self) -> int:
+        return int(self.metadata.get("generation") or 0)
+
+    @property
+    def strategy(self) -> RunStrategy:
+        return run_strategy(self.spec.get("running"), self.spec.get("runStrategy") or "")
+
+    @property
+    def template(self) -> Json:
+        return self.spec.get("template") or {}
+
+    @property
+    def requests(self) -> tuple[Json, ...]:
+        """Pending state change requests; only the first counts."""
+        return tuple(self.status.get("stateChangeRequests") or ())
+
+    @property
+    def start_failure(self) -> Json:
+        return self.status.get("startFailure") or {}
+
+
+class Vmi(Seen, frozen=True):
+    """A VirtualMachineInstance."""
+
+    @property
+    def phase(self) -> Phase:
+        try:
+            return Phase(self.status.get("phase") or "")
+        except ValueError:
+            return Phase.UNKNOWN
+
+    @property
+    def ran(self) -> bool:
+        """Whether the guest was ever up."""
+        steps = self.status.get("phaseTransitionTimestamps") or []
+        return self.phase is Phase.RUNNING or any(step.get("phase") == Phase.RUNNING for step in steps)
+
+    @property
+    def node(self) -> str:
+        return str(self.status.get("nodeName") or "")
+
+    @property
+    def started_generation(self) -> int | None:
+        """The generation of the VM from which it was made."""
+        text = self.annotations.get(labels.VM_GENERATION, "")
+        return int(text) if text.isdecimal() else None
+
+
+class Pod(Seen, frozen=True):
+    """A launcher pod."""
+
+    @property
+    def phase(self) -> str:
+        return str(self.status.get("phase") or "Pending")
+
+    @property
+    def finished(self) -> bool:
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def node(self) -> str:
+        return str(self.spec.get("nodeName") or "")
+
+    @property
+    def containers(self) -> tuple[Json, ...]:
+        """States of all containers, compute first."""
+        states = [*(self.status.get("containerStatuses") or ()), *(self.status.get("initContainerStatuses") or ())]
+        return tuple(sorted(states, key=lambda state: state.get("name") != "compute"))
+
+    def _compute(self, state: str) -> bool:
+        return any(
+            each.get("name") == "compute" and state in (each.get("state") or {})
+            for each in self.status.get("containerStatuses") or ()
+        )
+
+    @property
+    def compute_running(self) -> bool:
+        return self.phase == "Running" and self._compute("running")
+
+    @property
+    def compute_ended(self) -> bool:
+        return self.finished or self._compute("terminated")

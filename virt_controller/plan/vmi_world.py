@@ -1,0 +1,50 @@
+"""What the VMI controller knows when it plans, and how the answers of the API enter it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from virt_controller.plan.actions import Action, Delete, Kind, Refusal
+from virt_controller.plan.seen import Pod, Vmi
+from virt_model import names
+from virt_model.config import ClusterConfig
+
+Json = dict[str, Any]
+
+
+class VmiWorld(msgspec.Struct, frozen=True, kw_only=True):
+    """A VMI and its launcher pods, from the cache or (`live`) as the API just showed them."""
+
+    vmi: Vmi
+    pods: tuple[Pod, ...] = ()  # those that the VMI controls
+    live: bool = False
+    vm_counts: bool = False  # a VM still has to count this VMI among its failed starts
+    node_lost: bool = False  # the agent of its node has been silent for too long
+    missing_claim: str = ""  # a claim that a volume names and that does not exist
+    config: ClusterConfig
+    launcher_image: str
+    now: float  # seconds since 1970
+    refusal: Refusal | None = None
+
+    @property
+    def pod(self) -> Pod | None:
+        """The launcher pod."""
+        name = names.launcher_pod_name(self.vmi.name, self.vmi.uid)
+        return next((pod for pod in self.pods if pod.name == name), None)
+
+    def after(self, action: Action, answer: Json | None) -> VmiWorld:
+        """The world once `action` has succeeded; `answer` is the object the API gave back, None when it is gone."""
+        if action.kind is Kind.VMI and answer is not None:
+            return msgspec.structs.replace(self, vmi=Vmi(answer))
+        if action.kind is Kind.POD:
+            return msgspec.structs.replace(self, pods=self._pods_after(action, answer))
+        return self
+
+    def _pods_after(self, action: Action, answer: Json | None) -> tuple[Pod, ...]:
+        if answer is None:
+            gone = action.name if isinstance(action, Delete) else ""
+            return tuple(pod for pod in self.pods if pod.name != gone)
+        new = Pod(answer)
+        return (*(pod for pod in self.pods if pod.name != new.name), new)
