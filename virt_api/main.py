@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def flags_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="virt-api", description=__doc__)
     parser.add_argument("--port", type=int, default=8443)
+    parser.add_argument("--host", help="listen on this address only")
     parser.add_argument("--console-server-port", type=int, default=8186, help="where virt-handlers listen")
     parser.add_argument("--namespace", default="kubevirt", help="where podvirt is installed")
     parser.add_argument("--kubeconfig", help="talk to this cluster; in a pod, to the pod's own")
@@ -67,6 +68,6 @@ async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, s
         streams = Streams(kube, session, handlers, flags.namespace, flags.console_server_port)
         Subresources(kube, knowledge, Gate(kube, knowledge), Machines(kube), streams).add_to(app)
         certificate = ServingCertificate(flags.certificates, knowledge.client_ca)
-        async with serving(app, flags.port, certificate.context()) as port:
+        async with serving(app, flags.port, certificate.context(), flags.host) as port:
             started(port)
             await asyncio.Event().wait()

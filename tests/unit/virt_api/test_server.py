@@ -82,10 +82,9 @@ def _flags(tmp_path: Path, ca: trustme.CA) -> Any:
         (tmp_path / name / "tls.crt").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
         (tmp_path / name / "tls.key").write_bytes(certificate.private_key_pem.bytes())
     ca.cert_pem.write_to_path(tmp_path / "ca-bundle")
-    places = ["--certificates", tmp_path / "serving", "--handler-certificates", tmp_path / "client"]
-    return flags_parser().parse_args(
-        [str(word) for word in [*places, "--ca-file", tmp_path / "ca-bundle", "--port", 0]]
-    )
+    places = {"certificates": "serving", "handler-certificates": "client", "ca-file": "ca-bundle"}
+    words = (f"--{flag}={tmp_path / name}" for flag, name in places.items())
+    return flags_parser().parse_args(["--port=0", "--host=127.0.0.1", *words])
 
 
 def _publish_front_proxy(fake: FakeKube, ca: trustme.CA) -> None:
