@@ -1,4 +1,4 @@
-"""The node's sign of life and its labels, as one patch: at most one write a minute, and nothing else when idle. Pure."""
+"""The node's sign of life and its labels as one patch: at most one write a minute, nothing else when idle. Pure."""
 
 from __future__ import annotations
 

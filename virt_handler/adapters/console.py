@@ -1,0 +1,64 @@
+"""The agent's REST: consoles of this node's guests, for virt-api alone.
+
+GET /v1/namespaces/{ns}/virtualmachineinstances/{name}/console and …/vnc, a WebSocket of `plain.kubevirt.io`. TLS asks
+for a client certificate of the cluster's own authority, and only one name is let in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from virt_handler.adapters.safe_path import beneath, console_socket
+from virt_handler.adapters.streams import StreamKey, Streams
+from virt_runtime.metrics import Metrics
+
+LOG = logging.getLogger(__name__)
+CLIENT_NAME = "kubevirt.io:system:client:virt-handler"
+SOCKETS = {"console": "virt-serial0", "vnc": "virt-vnc"}
+ACTIVE = {"console": "kubevirt_console_active_connections", "vnc": "kubevirt_vnc_active_connections"}
+Find = Callable[[str, str], tuple[str, str] | None]
+
+
+def console_app(pods_dir: str, find: Find, metrics: Metrics, client_name: str = CLIENT_NAME) -> web.Application:
+    """`find(namespace, name)` gives (pod UID, VMI UID) of a guest of this node."""
+    streams = Streams()
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        if _client(request) != client_name:
+            return web.Response(status=403, text="only virt-api may connect\n")
+        namespace, name, kind = (request.match_info[key] for key in ("namespace", "name", "kind"))
+        found = find(namespace, name)
+        if found is None:
+            return web.Response(status=404, text=f"no guest {namespace}/{name} on this node\n")
+        key = StreamKey(found[1], kind)
+        if request.query.get("preserveSession") == "true" and streams.is_open(key):
+            return web.Response(status=503, text="the session is in use\n")
+        active = metrics.gauge(ACTIVE[kind]).labels(namespace, name)
+        active.inc()
+        try:
+            with beneath(pods_dir, console_socket(*found, SOCKETS[kind])) as path:
+                return await streams.join(key, request, path)
+        except OSError as error:
+            LOG.warning("%s of %s/%s: %s", kind, namespace, name, error)
+            return web.Response(status=500, text=f"the guest's {kind} cannot be reached\n")
+        finally:
+            active.dec()
+
+    app = web.Application()
+    app.router.add_get("/v1/namespaces/{namespace}/virtualmachineinstances/{name}/{kind:console|vnc}", serve)
+    return app
+
+
+def _client(request: web.Request) -> str:
+    """Common name of the verified client certificate, "" when there is none."""
+    transport = request.transport
+    certificate: dict[str, Any] = (transport.get_extra_info("peercert") if transport else None) or {}
+    for part in certificate.get("subject", ()):
+        for key, value in part:
+            if key == "commonName":
+                return str(value)
+    return ""

@@ -1,0 +1,207 @@
+"""virt-handler: the agent of one node. It makes the guests' networks, has their domains made, and reports on them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from virt_handler.adapters.agent import Agent
+from virt_handler.adapters.certificate import NodeCertificate
+from virt_handler.adapters.console import console_app
+from virt_handler.adapters.device_plugin import DevicePlugins, offers
+from virt_handler.adapters.inotify import Watcher
+from virt_handler.adapters.kvm_probe import kvm_problem
+from virt_handler.adapters.launcher_settings import LauncherSettings, read_cache
+from virt_handler.adapters.metric_table import CLIENT_PREFIX, READY, TABLE
+from virt_handler.adapters.node import Heartbeat, labels_of_image
+from virt_handler.adapters.observer import Observer, vmi_uid_of
+from virt_handler.adapters.records import Records
+from virt_handler.adapters.sockets import SocketFinder
+from virt_model import labels
+from virt_model.config import ClusterConfig, from_kubevirt
+from virt_runtime import log
+from virt_runtime.clock import RealClock
+from virt_runtime.events import EventRecorder
+from virt_runtime.kube import KubeClient
+from virt_runtime.loop import Loop
+from virt_runtime.metrics import ClientObserver, Metrics, client_rows
+from virt_runtime.process import run_daemon, together, when_synced
+from virt_runtime.queue import WorkQueue
+from virt_runtime.reflector import Reflector
+from virt_runtime.resources import KUBEVIRTS, NODES, PODS, VIRTUAL_MACHINE_INSTANCES
+from virt_runtime.serve import operations_app, serving
+from virt_runtime.store import Store
+from virt_runtime.tls import FileSource, ServingCertificate
+
+COMPONENT = "virt-handler"
+LOG = logging.getLogger(COMPONENT)
+WORKERS = 16
+Json = dict[str, Any]
+
+
+class Caches:
+    """What the agent watches: its own node, the launcher pods and the VMIs there, and the cluster's configuration."""
+
+    def __init__(self, kube: KubeClient, node: str, namespace: str) -> None:
+        self.vmis, self.pods, self.nodes, self.kubevirts = Store(), Store(), Store(), Store()
+        launchers = f"{labels.ROLE}={labels.ROLE_LAUNCHER}"
+        self.of_vmis = Reflector(
+            kube, VIRTUAL_MACHINE_INSTANCES, self.vmis, label_selector=f"{labels.NODE_NAME}={node}"
+        )
+        self.of_pods = Reflector(
+            kube, PODS, self.pods, label_selector=launchers, field_selector=f"spec.nodeName={node}"
+        )
+        self._others = (
+            Reflector(kube, NODES, self.nodes, field_selector=f"metadata.name={node}"),
+            Reflector(kube, KUBEVIRTS, self.kubevirts, namespace),
+        )
+
+    async def run(self) -> None:
+        await together(self.of_vmis.run(), self.of_pods.run(), *(each.run() for each in self._others))
+
+    async def synced(self) -> None:
+        await when_synced(*(store.synced for store in (self.vmis, self.pods, self.nodes, self.kubevirts)))
+
+    def config(self) -> ClusterConfig:
+        found = self.kubevirts.list()
+        return from_kubevirt(found[0] if found else None)
+
+
+class Node:
+    """Everything of one node, wired."""
+
+    def __init__(self, kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, kvm_usable: bool) -> None:
+        self._kube, self._metrics, self._flags, self._kvm_usable = kube, metrics, flags, kvm_usable
+        self._queue, self._watcher = WorkQueue(), Watcher()
+        self._caches = Caches(kube, flags.node_name, flags.namespace)
+        self._records = Records(flags.private_dir / "ghost-records")
+        self._recorder = EventRecorder(kube, COMPONENT, flags.node_name)
+        self._finder = SocketFinder(flags.pods_dir, self._watcher, self._pod_changed)
+        clock = RealClock()
+        self.observer = Observer(
+            vmis=self._caches.vmis, pods=self._caches.pods, finder=self._finder, records=self._records, clock=clock,
+            ip_family=ipaddress.ip_address(flags.pod_ip or "0.0.0.0").version,
+        )  # fmt: skip
+        cache = read_cache(flags.capabilities_dir / "cache")
+        self.agent = Agent(
+            kube=kube, recorder=self._recorder, queue=self._queue, observer=self.observer, finder=self._finder,
+            records=self._records, clock=clock,
+            settings=LauncherSettings(self._caches.config, kvm_usable, flags.launcher_image, cache),
+        )  # fmt: skip
+        self._devices = DevicePlugins(offers(flags.max_devices, kvm_usable), flags.plugins_dir, self._watcher)
+        self._heartbeat = Heartbeat(
+            kube=kube, nodes=self._caches.nodes, name=flags.node_name,
+            wanted=labels_of_image(flags.capabilities_dir, kvm_usable), ready=self._devices.ready, clock=clock,
+        )  # fmt: skip
+
+    def unhealthy(self) -> str | None:
+        """For /healthz: why this node is not managed yet, or None."""
+        if not self._devices.ready.is_set():
+            return "the kubelet has not taken the device plugins yet"
+        return None if self._heartbeat.beaten.is_set() else "the API has not taken a heartbeat yet"
+
+    async def run(self) -> None:
+        """Until cancelled; guests stay as they are."""
+        try:
+            await together(self._caches.run(), self._recorder.run(), self._devices.run(), self._work())
+        finally:
+            await self.agent.close()
+            self._watcher.close()
+
+    async def _work(self) -> None:
+        await self._caches.synced()
+        self._caches.of_vmis.subscribe(self._vmi_moved)
+        self._caches.of_pods.subscribe(self._pod_moved)
+        for uid in self._records.uids():
+            self._queue.add(uid)
+        await together(Loop(COMPONENT, self._queue, self.agent.reconcile, WORKERS).run(), self._heartbeat.run())
+
+    def _vmi_moved(self, old: Json | None, new: Json | None) -> None:
+        if new is None:
+            assert old is not None
+            self.agent.left_the_watch(old["metadata"]["uid"])
+            return
+        if old is not None and old["metadata"]["uid"] != new["metadata"]["uid"]:
+            self.agent.left_the_watch(old["metadata"]["uid"])
+        self._queue.add(new["metadata"]["uid"])
+
+    def _pod_moved(self, old: Json | None, new: Json | None) -> None:
+        pod = new or old
+        assert pod is not None
+        if new is None:
+            self._finder.forget(pod["metadata"]["uid"])
+        if uid := vmi_uid_of(pod):
+            self._queue.add(uid)
+
+    def _pod_changed(self, pod_uid: str) -> None:
+        for pod in self._caches.pods.list():
+            if pod["metadata"]["uid"] == pod_uid and (uid := vmi_uid_of(pod)):
+                self._queue.add(uid)
+
+
+async def run(flags: argparse.Namespace) -> None:
+    problem = await asyncio.to_thread(kvm_problem)
+    LOG.info("KVM %s", f"is not usable: {problem}" if problem else "is usable")
+    metrics = Metrics((*TABLE, *client_rows(CLIENT_PREFIX)))
+    certificate = NodeCertificate(flags.node_name, flags.namespace, flags.pod_ip)
+    await certificate.prepare()
+    async with KubeClient.connect(flags.kubeconfig, COMPONENT, ClientObserver(metrics, CLIENT_PREFIX)) as kube:
+        node = Node(kube, metrics, flags, kvm_usable=not problem)
+        metrics.gauge(READY).set_function(lambda: node.unhealthy() is None)
+        metrics.gauge("podvirt_virt_handler_launchers").set_function(node.agent.connected)
+        consoles = console_app(flags.pods_dir, node.observer.named, metrics)
+        trusted = ServingCertificate(certificate.pair, _bundle(flags.ca_file), clients_required=True)
+        operations = operations_app(metrics, node.unhealthy)
+        async with (
+            serving(operations, flags.port, ServingCertificate(certificate.pair).context()),
+            serving(consoles, flags.console_port, trusted.context()),
+        ):
+            await together(node.run(), certificate.run(kube))
+
+
+def _bundle(ca_file: Path) -> Any:
+    """The cluster's authority, once the operator has published it; until then nobody is trusted."""
+    source = FileSource(ca_file)
+    return lambda: source() if ca_file.exists() else b""
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=COMPONENT, description=__doc__)
+    add = parser.add_argument
+    add("--port", type=int, default=8443, help="metrics and health (default %(default)s)")
+    add("--console-port", type=int, default=8186, help="consoles, for virt-api (default %(default)s)")
+    add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    add("--namespace", default="kubevirt", help="where podvirt is installed (default %(default)s)")
+    add("--kubeconfig", help="a file; without it, the cluster this process runs in")
+    add("--node-name", default=os.environ.get("NODE_NAME"), help="this node (default: $NODE_NAME)")
+    add("--pod-ip", default=os.environ.get("MY_POD_IP", ""), help="own address (default: $MY_POD_IP)")
+    add("--pods-dir", default="/pods", help="the kubelet's directory of pods, as seen here (default %(default)s)")
+    add("--private-dir", type=Path, default=Path("/var/run/kubevirt-private"), help="records of this node's guests")
+    add(
+        "--plugins-dir", type=Path, default=Path("/var/lib/kubelet/device-plugins"), help="the kubelet's plugin sockets"
+    )
+    add("--capabilities-dir", type=Path, default=Path("/var/lib/podvirt/capabilities"), help="of the launcher image")
+    add("--ca-file", type=Path, default=Path("/etc/podvirt/ca/ca-bundle"), help="who signs virt-api's certificate")
+    add("--max-devices", type=int, default=1000, help="shares of each device (default %(default)s)")
+    add("--launcher-image", default=os.environ.get("VIRT_LAUNCHER_IMAGE", ""), help="default: $VIRT_LAUNCHER_IMAGE")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of the command `virt-handler`."""
+    options = parser()
+    flags = options.parse_args(arguments)
+    if not flags.node_name:
+        options.error("--node-name or NODE_NAME must say which node this is")
+    log.setup(COMPONENT, flags.log_level)
+    run_daemon(lambda: run(flags))
+
+
+if __name__ == "__main__":
+    main()
