@@ -35,6 +35,8 @@ class Access:
     token: Callable[[], str] = field(default=lambda: "")
     server_name: str | None = None
     namespace: str = "default"
+    #: sent with every request, such as Impersonate-User
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def load(kubeconfig: str | None = None, context: str | None = None) -> Access:
@@ -70,6 +72,11 @@ def from_kubeconfig(path: Path, context: str | None = None) -> Access:
         raise AccessError(f"kubeconfig {path} is not YAML: {error}") from error
     if not isinstance(config, dict):
         raise AccessError(f"kubeconfig {path} is empty")
+    return from_config(config, path, context)
+
+
+def from_config(config: Json, path: Path, context: str | None = None) -> Access:
+    """The same of a kubeconfig that was read already; relative file names in it are relative to `path`'s folder."""
     wanted = context or config.get("current-context") or ""
     chosen = _named(config, "contexts", wanted, "context", path)
     cluster = _named(config, "clusters", chosen.get("cluster", ""), "cluster", path)

@@ -40,7 +40,8 @@ class Transport:
     async def open(self) -> None:
         connector = aiohttp.TCPConnector(ssl=self.access.tls or False, limit=100, keepalive_timeout=60)
         self._session = aiohttp.ClientSession(
-            connector=connector, headers={"User-Agent": self._user_agent, "Accept": "application/json"}
+            connector=connector,
+            headers=[("User-Agent", self._user_agent), ("Accept", "application/json"), *self.access.headers],
         )
 
     async def close(self) -> None:

@@ -35,6 +35,22 @@ KINDS = {
     "virtualmachines": "VirtualMachine",
     "virtualmachineinstances": "VirtualMachineInstance",
     "kubevirts": "KubeVirt",
+    "serviceaccounts": "ServiceAccount",
+    "services": "Service",
+    "deployments": "Deployment",
+    "daemonsets": "DaemonSet",
+    "poddisruptionbudgets": "PodDisruptionBudget",
+    "roles": "Role",
+    "rolebindings": "RoleBinding",
+    "clusterroles": "ClusterRole",
+    "clusterrolebindings": "ClusterRoleBinding",
+    "apiservices": "APIService",
+    "mutatingwebhookconfigurations": "MutatingWebhookConfiguration",
+    "validatingwebhookconfigurations": "ValidatingWebhookConfiguration",
+    "validatingadmissionpolicies": "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicybindings": "ValidatingAdmissionPolicyBinding",
+    "customresourcedefinitions": "CustomResourceDefinition",
+    "certificatesigningrequests": "CertificateSigningRequest",
 }
 
 
@@ -77,6 +93,7 @@ class FakeKube:
     _version: int = 100
     _oldest: int = 0
     _refusals: list[tuple[int, str | None]] = field(default_factory=list)
+    _denied: dict[str, tuple[int, str]] = field(default_factory=dict)
     _watches: set[asyncio.Event] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -86,6 +103,10 @@ class FakeKube:
     def refuse(self, status: int, times: int = 1, retry_after: str | None = None) -> None:
         """Answer the next requests with an error."""
         self._refusals += [(status, retry_after)] * times
+
+    def deny(self, ending: str, status: int, message: str) -> None:
+        """Refuse every write to paths that end so."""
+        self._denied[ending] = (status, message)
 
     def close_watches(self) -> None:
         for closing in self._watches:
@@ -126,6 +147,9 @@ class FakeKube:
             return _failure(refusal)
 
     def _one(self, request: web.Request, target: Target, body: Any) -> Json:
+        for ending, (status, message) in self._denied.items():
+            if request.method != "GET" and request.path.endswith(ending):
+                raise Refused(status, "Invalid", message)
         match request.method:
             case "GET":
                 return self._present(target)

@@ -1,0 +1,72 @@
+"""The operator's admission webhooks over HTTP; the rules are in `plan.admission`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from virt_operator.plan import admission
+from virt_operator.plan.admission import Answer
+from virt_runtime.errors import NotFound
+from virt_runtime.kube import KubeClient
+from virt_runtime.resources import KUBEVIRTS, VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES, Json, Resource
+
+Decide = Callable[[Json], Awaitable[Answer]]
+
+
+class Webhooks:
+    def __init__(self, kube: KubeClient) -> None:
+        self._kube = kube
+
+    def add_to(self, app: web.Application) -> None:
+        routes: tuple[tuple[str, Decide], ...] = (
+            ("create", self._on_create),
+            ("update", self._on_update),
+            ("delete", self._on_delete),
+        )
+        for name, decide in routes:
+            app.router.add_post(f"/kubevirt-validate-{name}", _endpoint(decide))
+
+    async def _on_create(self, request: Json) -> Answer:
+        return admission.on_create(request["object"], await self._kube.list(KUBEVIRTS))
+
+    async def _on_update(self, request: Json) -> Answer:
+        return admission.on_update(request["object"])
+
+    async def _on_delete(self, request: Json) -> Answer:
+        kinds = {"virtualmachines": VIRTUAL_MACHINES, "virtualmachineinstances": VIRTUAL_MACHINE_INSTANCES}
+        counts = await asyncio.gather(*(self._some(resource) for resource in kinds.values()))
+        return admission.on_delete(request["oldObject"], dict(zip(kinds, counts, strict=True)))
+
+    async def _some(self, resource: Resource) -> int:
+        """1 when there is at least one object."""
+        try:
+            page = await self._kube.raw("GET", resource.path(), query={"limit": "1"})
+        except NotFound:
+            return 0
+        return len(page.get("items") or [])
+
+
+def _endpoint(decide: Decide) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(http: web.Request) -> web.Response:
+        review = await http.json()
+        request = review["request"]
+        answer = await decide(request)
+        return web.json_response({**review, "request": None, "response": _response(request["uid"], answer)})
+
+    return handle
+
+
+def _response(uid: str, answer: Answer) -> Json:
+    if answer.allowed:
+        return {"uid": uid, "allowed": True}
+    if answer.refusal:
+        return {"uid": uid, "allowed": False, "status": {"code": 400, "message": answer.refusal}}
+    causes = [
+        {"reason": "FieldValueInvalid", "field": cause.field, "message": cause.message} for cause in answer.causes[:10]
+    ]
+    text = ", ".join(cause.message for cause in answer.causes[:10])
+    status = {"code": 422, "reason": "Invalid", "message": text, "details": {"causes": causes}}
+    return {"uid": uid, "allowed": False, "status": status}

@@ -1,0 +1,137 @@
+"""virt-operator: installs podvirt, keeps it as the KubeVirt object says, and takes it down again. Wiring only."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+
+from virt_operator.adapters import pki
+from virt_operator.adapters.cluster import Cluster
+from virt_operator.adapters.perform import Performer, Refused
+from virt_operator.adapters.signer import RequestSigner
+from virt_operator.adapters.webhooks import Webhooks
+from virt_operator.plan import step
+from virt_operator.plan.names import OPERATOR, OPERATOR_SECRET
+from virt_operator.plan.observed import Own
+from virt_operator.plan.settings import DEFAULT_NAMESPACE, Images
+from virt_runtime import log
+from virt_runtime.election import LeaderElector
+from virt_runtime.kube import KubeClient
+from virt_runtime.loop import Loop
+from virt_runtime.metrics import ClientObserver, Metrics, Row, client_rows
+from virt_runtime.process import run_daemon, together
+from virt_runtime.queue import WorkQueue
+from virt_runtime.reflector import Reflector
+from virt_runtime.resources import SECRETS
+from virt_runtime.serve import operations_app, serving
+from virt_runtime.store import Store
+from virt_runtime.tls import Pair, ServingCertificate
+
+LOG = logging.getLogger(__name__)
+WORLD = "world"
+#: seconds; what we did is in the cache already, so the watch tells nothing new and we look again ourselves
+AFTER_ACTION = 0.01
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+METRICS = (
+    Row(name="kubevirt_virt_operator_ready_status", kind="gauge", doc="1 when this replica can serve."),
+    Row(name="kubevirt_virt_operator_leading_status", kind="gauge", doc="1 when this replica leads."),
+    *client_rows("kubevirt"),
+)
+
+
+def main() -> None:
+    if len(sys.argv) > 1 and sys.argv[1] == "render":
+        from virt_operator.render import render_main
+
+        sys.exit(render_main(sys.argv[2:]))
+    options = _options()
+    log.setup(OPERATOR, options.log_level)
+    run_daemon(lambda: run(options))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="virt-operator", description=__doc__)
+    parser.add_argument("--port", type=int, default=8443)
+    parser.add_argument("--namespace", default=DEFAULT_NAMESPACE)
+    parser.add_argument("--log-level", default="info")
+    parser.add_argument("--kubeconfig", default=None)
+    parser.add_argument("--image", default=os.environ.get("VIRT_OPERATOR_IMAGE", Images().ref(OPERATOR)))
+    return parser.parse_args()
+
+
+def own_facts(options: argparse.Namespace) -> Own:
+    machine = platform.machine()
+    return Own(
+        namespace=options.namespace,
+        images=Images.of(options.image),
+        architecture=ARCHITECTURES.get(machine, machine),
+    )
+
+
+async def run(options: argparse.Namespace) -> None:
+    metrics = Metrics(METRICS)
+    async with KubeClient.connect(options.kubeconfig, OPERATOR, ClientObserver(metrics, "kubevirt")) as kube:
+        elector = LeaderElector(kube, options.namespace, OPERATOR)
+        metrics.gauge("kubevirt_virt_operator_leading_status").set_function(lambda: float(elector.is_leader))
+        own = own_facts(options)
+        await together(
+            _serve(kube, options, metrics, elector),
+            elector.run(lambda: lead(kube, own)),
+        )
+
+
+async def _serve(kube: KubeClient, options: argparse.Namespace, metrics: Metrics, elector: LeaderElector) -> None:
+    """Every replica serves webhooks, with the certificate that the leader makes."""
+    secrets = Store()
+    reflector = Reflector(kube, SECRETS, secrets, options.namespace, field_selector=f"metadata.name={OPERATOR_SECRET}")
+    key, present = f"{options.namespace}/{OPERATOR_SECRET}", asyncio.Event()
+    reflector.subscribe(lambda _old, new: present.set() if new else None)
+
+    def pair() -> Pair:
+        certificate, private = pki.secret_pair(secrets.get(key) or {})
+        return Pair(certificate=certificate, key=private)
+
+    async def listen() -> None:
+        await present.wait()
+        app = operations_app(metrics, is_leader=lambda: elector.is_leader)
+        Webhooks(kube).add_to(app)
+        async with serving(app, options.port, ServingCertificate(pair).context()):
+            metrics.gauge("kubevirt_virt_operator_ready_status").set(1)
+            await asyncio.Event().wait()
+
+    await together(reflector.run(), listen())
+
+
+async def lead(kube: KubeClient, own: Own) -> None:
+    cluster = Cluster(kube, own)
+    queue = WorkQueue()
+    performer = Performer(kube, cluster, own.namespace)
+    failure = ""
+
+    async def reconcile(_key: str) -> float | None:
+        nonlocal failure
+        plan = step.decide(await cluster.observe(failure), datetime.now(UTC))
+        try:
+            await performer.perform(plan)
+        except Refused as refusal:
+            failure = refusal.message
+            raise
+        failure = ""
+        return AFTER_ACTION if plan.actions else plan.again_in
+
+    async def begin() -> None:
+        await cluster.synced()
+        cluster.on_change(lambda: queue.add(WORLD))
+        queue.add(WORLD)
+        await Loop(OPERATOR, queue, reconcile).run()
+
+    await together(cluster.run(), RequestSigner(kube, cluster, own.namespace).run(), begin())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Rules for KubeVirt objects, asked by the operator's webhooks on create, update and delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from api.duration import InvalidDuration
+
+from . import certificates, desired
+from .patches import PatchError
+from .settings import Images, settings_of
+
+Json = dict[str, Any]
+BLOCK = "BlockUninstallIfWorkloadsExist"
+KINDS = {"virtualmachineinstances": "Virtual Machine Instances", "virtualmachines": "Virtual Machines"}
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """One reason of a refusal: a field path of the object and a text."""
+
+    field: str
+    message: str
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """`refusal` (code 400) or `causes` (code 422) say no."""
+
+    refusal: str = ""
+    causes: tuple[Cause, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        return not self.refusal and not self.causes
+
+
+def on_create(new: Json, present: Sequence[Json]) -> Answer:
+    if any(not each["metadata"].get("deletionTimestamp") for each in present):
+        return Answer(refusal="Kubevirt is already created")
+    return Answer(causes=tuple(spec_causes(new)))
+
+
+def on_update(new: Json) -> Answer:
+    if new["metadata"].get("deletionTimestamp"):
+        return Answer()  # only finalizers go now
+    return Answer(causes=tuple(spec_causes(new)))
+
+
+def on_delete(old: Json, workloads: Mapping[str, int]) -> Answer:
+    """`workloads`: plural -> how many there are (1 stands for some)."""
+    if (old.get("spec") or {}).get("uninstallStrategy") != BLOCK:
+        return Answer()
+    for plural, words in KINDS.items():
+        if workloads.get(plural):
+            return Answer(
+                refusal=f"Rejecting the uninstall request, since there are still {words} present. "
+                "Delete them first, or change spec.uninstallStrategy."
+            )
+    return Answer()
+
+
+def spec_causes(kubevirt: Json) -> list[Cause]:
+    spec = kubevirt.get("spec") or {}
+    checks: tuple[Callable[[Json], list[Cause]], ...] = (_rotation, _replicas, _tls, _unsupported)
+    found = [cause for check in checks for cause in check(spec)]
+    return found or _patches(kubevirt)
+
+
+def _rotation(spec: Json) -> list[Cause]:
+    path = "spec.certificateRotateStrategy.selfSigned"
+    signed = (spec.get("certificateRotateStrategy") or {}).get("selfSigned") or {}
+    former = [name for name in ("caRotateInterval", "certRotateInterval", "caOverlapInterval") if signed.get(name)]
+    if former and (signed.get("ca") or signed.get("server")):
+        return [Cause(f"{path}.{former[0]}", f"{former[0]} conflicts with ca and server")]
+    try:
+        terms = certificates.terms_of({"spec": spec})
+    except InvalidDuration as error:
+        return [Cause(path, str(error))]
+    spans = (("ca", terms.ca_duration, terms.ca_renew_before), ("server", terms.leaf_duration, terms.leaf_renew_before))
+    found = [Cause(f"{path}.{name}.duration", "must be positive") for name, whole, _ in spans if whole <= timedelta()]
+    found += [
+        Cause(f"{path}.{name}.renewBefore", "must be less than the duration")
+        for name, whole, before in spans
+        if before >= whole
+    ]
+    if terms.leaf_duration > terms.ca_duration:
+        found.append(Cause(f"{path}.server.duration", "must not be longer than the CA's duration"))
+    return found
+
+
+def _replicas(spec: Json) -> list[Cause]:
+    replicas = (spec.get("infra") or {}).get("replicas")
+    if replicas is not None and replicas < 1:
+        return [Cause("spec.infra.replicas", "must be at least 1")]
+    if (spec.get("workloads") or {}).get("replicas") is not None:
+        return [Cause("spec.workloads.replicas", "virt-handler runs once on every node: replicas cannot be set")]
+    return []
+
+
+def _tls(spec: Json) -> list[Cause]:
+    tls = (spec.get("configuration") or {}).get("tlsConfiguration") or {}
+    if tls.get("ciphers") and tls.get("minTLSVersion") in (None, "", "VersionTLS13"):
+        return [
+            Cause(
+                "spec.configuration.tlsConfiguration.ciphers",
+                "You cannot specify ciphers when spec.configuration.tlsConfiguration.minTLSVersion is empty or "
+                "VersionTLS13",
+            )
+        ]
+    return []
+
+
+#: fields whose effect is not built yet: refused where set, never silently ignored
+UNSUPPORTED: tuple[tuple[str, ...], ...] = (
+    ("customizeComponents", "flags"),
+    ("workloadUpdateStrategy", "workloadUpdateMethods"),
+    ("monitorNamespace",),
+    ("serviceMonitorNamespace",),
+    ("synchronizationPort",),
+    ("configuration", "mediatedDevicesConfiguration"),
+    ("configuration", "permittedHostDevices"),
+    ("configuration", "ksmConfiguration"),
+    ("configuration", "tlsConfiguration"),
+    ("configuration", "hypervisors"),
+)
+
+
+def _unsupported(spec: Json) -> list[Cause]:
+    found = []
+    for path in UNSUPPORTED:
+        value: Any = spec
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        if value:
+            found.append(Cause(f"spec.{'.'.join(path)}", "this field is not supported yet"))
+    return found
+
+
+def _patches(kubevirt: Json) -> list[Cause]:
+    try:
+        desired.objects(settings_of(kubevirt, kubevirt["metadata"].get("namespace", ""), Images()), b"")
+    except PatchError as error:
+        return [Cause("spec.customizeComponents.patches", str(error))]
+    return []

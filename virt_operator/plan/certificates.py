@@ -1,0 +1,172 @@
+"""When certificates are made and renewed.
+
+```
+ authority (168 h) ──signs──► serving and client certificates (24 h);  both renewed in the last fifth of their life
+```
+A new authority is published in `ca-bundle` beside the old one first, and signs only after TRUST_DELAY, when every
+component has read it; the old one stays in the bundle until it expires. So no handshake ever meets an unknown issuer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from api.duration import duration_seconds
+
+from .names import (
+    API_SECRET,
+    API_SERVICE,
+    CONTROLLER,
+    CONTROLLER_SECRET,
+    HANDLER_CLIENT_CN,
+    HANDLER_CLIENT_SECRET,
+    OPERATOR_SECRET,
+    WEBHOOK_SERVICE,
+    service_dns,
+)
+
+Json = dict[str, Any]
+CA_DURATION: Final = timedelta(hours=168)
+LEAF_DURATION: Final = timedelta(hours=24)
+RENEW_SHARE: Final = 0.2
+#: certificates are valid from a little before they are made, for clocks that run behind
+BACKDATED: Final = timedelta(minutes=5)
+#: how long a kubelet may take to show a changed ConfigMap to its pods
+TRUST_DELAY: Final = timedelta(minutes=5)
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """How long certificates live, and how long before their end they are replaced."""
+
+    ca_duration: timedelta = CA_DURATION
+    ca_renew_before: timedelta = CA_DURATION * RENEW_SHARE
+    leaf_duration: timedelta = LEAF_DURATION
+    leaf_renew_before: timedelta = LEAF_DURATION * RENEW_SHARE
+
+
+class Authority(msgspec.Struct, frozen=True, kw_only=True):
+    """A CA certificate as seen: `id` is its subject key identifier in hex."""
+
+    id: str
+    pem: str
+    not_before: datetime
+    not_after: datetime
+
+
+class Leaf(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate in a Secret as seen: `issuer_id` is its authority key identifier in hex."""
+
+    issuer_id: str
+    dns: tuple[str, ...]
+    common_name: str
+    not_before: datetime
+    not_after: datetime
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """One Secret of type kubernetes.io/tls."""
+
+    secret: str
+    common_name: str
+    dns: tuple[str, ...] = ()
+    client: bool = False
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """All certificates that are there: `bundle` is what the `ca-bundle` lists."""
+
+    authority: Authority | None = None
+    bundle: tuple[Authority, ...] = ()
+    leaves: Mapping[str, Leaf] = {}
+
+
+class CertificatePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`trusted` is the bundle to publish, current authority first; `again_in` seconds until something is due."""
+
+    make_authority: bool = False
+    trusted: tuple[Authority, ...] = ()
+    issue: tuple[Wanted, ...] = ()
+    again_in: float
+
+
+def terms_of(kubevirt: Json | None) -> Terms:
+    """`certificateRotateStrategy.selfSigned`, in its present and its former spelling."""
+    strategy = ((kubevirt or {}).get("spec") or {}).get("certificateRotateStrategy") or {}
+    signed = strategy.get("selfSigned") or {}
+    ca, server = signed.get("ca") or {}, signed.get("server") or {}
+    ca_duration = _span(ca.get("duration") or signed.get("caRotateInterval"), CA_DURATION)
+    leaf_duration = _span(server.get("duration") or signed.get("certRotateInterval"), LEAF_DURATION)
+    overlap = ca.get("renewBefore") or signed.get("caOverlapInterval")
+    return Terms(
+        ca_duration=ca_duration,
+        ca_renew_before=_span(overlap, ca_duration * RENEW_SHARE),
+        leaf_duration=leaf_duration,
+        leaf_renew_before=_span(server.get("renewBefore"), leaf_duration * RENEW_SHARE),
+    )
+
+
+def wanted(namespace: str, *, installed: bool) -> tuple[Wanted, ...]:
+    """The operator's own certificate always; those of the components while there is something installed."""
+    own = Wanted(
+        secret=OPERATOR_SECRET,
+        common_name=f"{WEBHOOK_SERVICE}.{namespace}.svc",
+        dns=tuple(service_dns(WEBHOOK_SERVICE, namespace)),
+    )
+    if not installed:
+        return (own,)
+    return (
+        own,
+        Wanted(
+            secret=API_SECRET,
+            common_name=f"{API_SERVICE}.{namespace}.svc",
+            dns=tuple(service_dns(API_SERVICE, namespace)),
+        ),
+        Wanted(
+            secret=CONTROLLER_SECRET,
+            common_name=f"{CONTROLLER}.{namespace}.svc",
+            dns=tuple(service_dns(CONTROLLER, namespace)),
+        ),
+        Wanted(secret=HANDLER_CLIENT_SECRET, common_name=HANDLER_CLIENT_CN, client=True),
+    )
+
+
+def plan(needed: Sequence[Wanted], held: Held, terms: Terms, now: datetime) -> CertificatePlan:
+    authority = held.authority
+    if authority is None or _due(authority.not_after, terms.ca_renew_before, now):
+        return CertificatePlan(make_authority=True, again_in=0)
+    trusted = _trusted(authority, held.bundle, now)
+    issue = tuple(each for each in needed if _must_issue(each, held.leaves.get(each.secret), trusted, terms, now))
+    dues = [authority.not_after - terms.ca_renew_before, *(each.not_after for each in held.bundle)]
+    dues += [leaf.not_after - terms.leaf_renew_before for leaf in held.leaves.values()]
+    if any(leaf.issuer_id != authority.id for leaf in held.leaves.values()):
+        dues.append(authority.not_before + BACKDATED + TRUST_DELAY)
+    upcoming = [(due - now).total_seconds() for due in dues if due > now]
+    return CertificatePlan(trusted=trusted, issue=issue, again_in=max(1.0, min(upcoming, default=3600.0)))
+
+
+def _trusted(authority: Authority, bundle: Sequence[Authority], now: datetime) -> tuple[Authority, ...]:
+    former = [each for each in bundle if each.id != authority.id and each.not_after > now]
+    return (authority, *former)
+
+
+def _must_issue(needed: Wanted, leaf: Leaf | None, trusted: Sequence[Authority], terms: Terms, now: datetime) -> bool:
+    if leaf is None or _due(leaf.not_after, terms.leaf_renew_before, now):
+        return True
+    if leaf.common_name != needed.common_name or set(leaf.dns) != set(needed.dns):
+        return True
+    if leaf.issuer_id == trusted[0].id:
+        return False
+    known = any(leaf.issuer_id == each.id for each in trusted)
+    return not known or now >= trusted[0].not_before + BACKDATED + TRUST_DELAY
+
+
+def _due(not_after: datetime, renew_before: timedelta, now: datetime) -> bool:
+    return now >= not_after - renew_before
+
+
+def _span(text: str | None, default: timedelta) -> timedelta:
+    return timedelta(seconds=duration_seconds(text)) if text else default

@@ -1,0 +1,48 @@
+"""All objects of an installation, from settings and authority alone."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+from api import crd
+
+from . import node_policy, rbac_components, rbac_users, services, webhooks, workloads
+from .handler import daemonset
+from .identity import Ref, marked, ref_of
+from .patches import patched
+from .settings import Settings
+
+Json = dict[str, Any]
+
+#: kinds whose CRDs are installed: those that have a controller
+INSTALLED_KINDS: Final = ("VirtualMachine", "VirtualMachineInstance")
+
+#: kinds that pods need before they can start; the rest follows at once
+FIRST: Final = frozenset(
+    {"ServiceAccount", "Secret", "ConfigMap", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+)
+
+
+def objects(settings: Settings, ca_bundle: bytes) -> dict[Ref, Json]:
+    """By reference, marked as managed. `ca_bundle` is PEM."""
+    namespace = settings.namespace
+    bodies = [
+        *rbac_components.objects(namespace),
+        *rbac_users.objects(aggregate=settings.aggregate_roles),
+        *services.objects(namespace),
+        *workloads.objects(settings),
+        daemonset(settings),
+        *services.api_services(namespace, ca_bundle),
+        *webhooks.objects(namespace, ca_bundle),
+        *node_policy.objects(namespace),
+        *_crds(),
+    ]
+    whole = [marked(patched(body, settings.patches), settings) for body in bodies]
+    return {ref_of(body): body for body in whole}
+
+
+@cache
+def _crds() -> tuple[Json, ...]:
+    """Never changed after they are made: `patched` and `marked` copy what they touch."""
+    return tuple(crd.render(kind) for kind in INSTALLED_KINDS)

@@ -1,0 +1,43 @@
+"""What the operator knows when it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from .certificates import Held
+from .identity import Ref
+from .settings import DEFAULT_NAMESPACE, Images
+
+Json = dict[str, Any]
+
+
+class Own(msgspec.Struct, frozen=True, kw_only=True):
+    """About the operator itself."""
+
+    namespace: str = DEFAULT_NAMESPACE
+    images: Images = Images()
+    architecture: str = "amd64"
+
+    @property
+    def version(self) -> str:
+        return self.images.tag
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """`managed` are the objects that carry our label.
+
+    `workloads`: VMs and VMIs, read only while the installation is being removed, else None.
+    `failure`: what the API server answered to the last attempt, when it refused an object.
+    `settled`: objects that an apply of the present hash did not make equal (the server normalises a field).
+    """
+
+    own: Own
+    kubevirts: tuple[Json, ...] = ()
+    managed: Mapping[Ref, Json] = {}
+    held: Held = Held()
+    workloads: tuple[Json, ...] | None = None
+    failure: str = ""
+    settled: frozenset[tuple[Ref, str]] = frozenset()

@@ -1,0 +1,107 @@
+"""What people may do: `kubevirt.io:{default,admin,edit,view,migrate}`, added to Kubernetes' own admin, edit, view.
+
+Groups and verbs follow KubeVirt, so that roles which clusters already hand out keep their meaning. Migrating is
+a right of its own: a namespace's admin has it only when bound to `kubevirt.io:migrate`.
+"""
+
+from __future__ import annotations
+
+from .rbac import EVERYTHING, READ, Json, cluster_binding, cluster_role, group, rule
+
+KUBEVIRT = "kubevirt.io"
+SUBRESOURCES = "subresources.kubevirt.io"
+WORKLOADS = (
+    "virtualmachines",
+    "virtualmachineinstances",
+    "virtualmachineinstancepresets",
+    "virtualmachineinstancereplicasets",
+)
+MIGRATIONS = "virtualmachineinstancemigrations"
+SIDE_GROUPS = (
+    ("snapshot.kubevirt.io", ("virtualmachinesnapshots", "virtualmachinesnapshotcontents", "virtualmachinerestores")),
+    ("export.kubevirt.io", ("virtualmachineexports",)),
+    ("clone.kubevirt.io", ("virtualmachineclones",)),
+    ("instancetype.kubevirt.io", ("virtualmachineinstancetypes", "virtualmachinepreferences")),
+    ("pool.kubevirt.io", ("virtualmachinepools",)),
+)
+EDIT = tuple(verb for verb in EVERYTHING if verb != "deletecollection")
+
+_READ_VMI = (
+    "guestosinfo",
+    "filesystemlist",
+    "userlist",
+    "sev/fetchcertchain",
+    "sev/querylaunchmeasurement",
+    "objectgraph",
+)
+_USE_VMI = ("console", "vnc", "portforward", "usbredir")
+_CHANGE_VMI = (
+    "pause",
+    "unpause",
+    "addvolume",
+    "removevolume",
+    "freeze",
+    "unfreeze",
+    "softreboot",
+    "reset",
+    "sev/setupsession",
+    "sev/injectlaunchsecret",
+    "evacuate/cancel",
+)
+_CHANGE_VM = (
+    "start",
+    "stop",
+    "restart",
+    "addvolume",
+    "removevolume",
+    "memorydump",
+    "removememorydump",
+    "evacuate/cancel",
+)
+
+
+def objects(*, aggregate: bool) -> list[Json]:
+    """`aggregate`: fold them into the cluster's admin, edit and view (`roleAggregationStrategy`)."""
+
+    def labels(level: str) -> dict[str, str]:
+        return {f"rbac.authorization.k8s.io/aggregate-to-{level}": "true"} if aggregate else {}
+
+    default = [rule(SUBRESOURCES, ("version", "guestfs"), ("get",)), rule(KUBEVIRT, ("kubevirts",), ("get", "list"))]
+    migrate = [
+        rule(SUBRESOURCES, ("virtualmachines/migrate",), ("update",)),
+        rule(KUBEVIRT, (MIGRATIONS,), EVERYTHING),
+    ]
+    return [
+        cluster_role("kubevirt.io:default", default),
+        cluster_binding("kubevirt.io:default", "kubevirt.io:default", group("system:authenticated")),
+        cluster_role("kubevirt.io:admin", _change_rules(EVERYTHING, ("vnc/screenshot",)), labels("admin")),
+        cluster_role("kubevirt.io:edit", _change_rules(EDIT, ()), labels("edit")),
+        cluster_role("kubevirt.io:view", _view_rules(), labels("view")),
+        cluster_role("kubevirt.io:migrate", migrate),
+    ]
+
+
+def _change_rules(verbs: tuple[str, ...], more_use: tuple[str, ...]) -> list[Json]:
+    vmi_reads = [f"virtualmachineinstances/{name}" for name in (*_USE_VMI, *more_use, *_READ_VMI)]
+    vm_reads = ["virtualmachines/expand-spec", "virtualmachines/portforward", "virtualmachines/objectgraph"]
+    return [
+        rule(SUBRESOURCES, [*vmi_reads, *vm_reads], ("get",)),
+        rule(SUBRESOURCES, [f"virtualmachineinstances/{name}" for name in _CHANGE_VMI], ("update",)),
+        rule(SUBRESOURCES, [*(f"virtualmachines/{name}" for name in _CHANGE_VM), "expand-vm-spec"], ("update",)),
+        rule(KUBEVIRT, WORKLOADS, verbs),
+        rule(KUBEVIRT, (MIGRATIONS,), READ),
+        *(rule(api_group, resources, verbs) for api_group, resources in SIDE_GROUPS),
+        rule("migrations.kubevirt.io", ("migrationpolicies",), READ),
+    ]
+
+
+def _view_rules() -> list[Json]:
+    vmi_reads = [f"virtualmachineinstances/{name}" for name in _READ_VMI]
+    vm_reads = ["virtualmachines/expand-spec", "virtualmachines/objectgraph"]
+    return [
+        rule(SUBRESOURCES, [*vmi_reads, *vm_reads], ("get",)),
+        rule(SUBRESOURCES, ("expand-vm-spec",), ("update",)),
+        rule(KUBEVIRT, (*WORKLOADS, MIGRATIONS), READ),
+        *(rule(api_group, resources, READ) for api_group, resources in SIDE_GROUPS),
+        rule("migrations.kubevirt.io", ("migrationpolicies",), READ),
+    ]

@@ -1,0 +1,118 @@
+"""Who is asked before an object is stored: virt-api about VMs and VMIs, the operator about KubeVirt objects."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, NamedTuple
+
+from .names import API_SERVICE, ROLE_LABEL, WEBHOOK_SERVICE
+
+Json = dict[str, Any]
+ADMISSION = "admissionregistration.k8s.io/v1"
+MUTATOR = "virt-api-mutator"
+VALIDATOR = "virt-api-validator"
+OPERATOR_VALIDATOR = "virt-operator-validator"
+
+
+class Hook(NamedTuple):
+    name: str
+    path: str
+    operations: tuple[str, ...]
+    plural: str
+
+
+MUTATING = (
+    Hook("virtualmachines-mutator", "/virtualmachines-mutate", ("CREATE", "UPDATE"), "virtualmachines"),
+    Hook(
+        "virtualmachineinstances-mutator",
+        "/virtualmachineinstances-mutate",
+        ("CREATE", "UPDATE"),
+        "virtualmachineinstances",
+    ),
+    Hook("migrations-mutator", "/migration-mutate-create", ("CREATE",), "virtualmachineinstancemigrations"),
+)
+VALIDATING = (
+    Hook(
+        "virtualmachineinstances-create-validator",
+        "/virtualmachineinstances-validate-create",
+        ("CREATE",),
+        "virtualmachineinstances",
+    ),
+    Hook(
+        "virtualmachineinstances-update-validator",
+        "/virtualmachineinstances-validate-update",
+        ("UPDATE",),
+        "virtualmachineinstances",
+    ),
+    Hook("virtualmachine-validator", "/virtualmachines-validate", ("CREATE", "UPDATE"), "virtualmachines"),
+    Hook(
+        "virtualmachinereplicaset-validator",
+        "/virtualmachinereplicaset-validate",
+        ("CREATE", "UPDATE"),
+        "virtualmachineinstancereplicasets",
+    ),
+    Hook(
+        "migration-create-validator",
+        "/migration-validate-create",
+        ("CREATE",),
+        "virtualmachineinstancemigrations",
+    ),
+    Hook(
+        "migration-update-validator",
+        "/migration-validate-update",
+        ("UPDATE",),
+        "virtualmachineinstancemigrations",
+    ),
+)
+OPERATOR_HOOKS = (
+    Hook("kubevirt-validator", "/kubevirt-validate-delete", ("DELETE",), "kubevirts"),
+    Hook("kubevirt-update-validator", "/kubevirt-validate-update", ("UPDATE",), "kubevirts"),
+    Hook("kubevirt-create-validator", "/kubevirt-validate-create", ("CREATE",), "kubevirts"),
+)
+
+
+def objects(namespace: str, ca: bytes) -> list[Json]:
+    return [
+        _configuration("MutatingWebhookConfiguration", MUTATOR, MUTATING, API_SERVICE, namespace, ca),
+        _configuration("ValidatingWebhookConfiguration", VALIDATOR, VALIDATING, API_SERVICE, namespace, ca),
+        operator_webhooks(namespace, ca),
+    ]
+
+
+def operator_webhooks(namespace: str, ca: bytes) -> Json:
+    return _configuration(
+        "ValidatingWebhookConfiguration", OPERATOR_VALIDATOR, OPERATOR_HOOKS, WEBHOOK_SERVICE, namespace, ca
+    )
+
+
+def _configuration(kind: str, name: str, hooks: tuple[Hook, ...], service: str, namespace: str, ca: bytes) -> Json:
+    return {
+        "apiVersion": ADMISSION,
+        "kind": kind,
+        "metadata": {"name": name, "labels": {ROLE_LABEL: name}},
+        "webhooks": [_webhook(hook, service, namespace, ca) for hook in hooks],
+    }
+
+
+def _webhook(hook: Hook, service: str, namespace: str, ca: bytes) -> Json:
+    return {
+        "name": f"{hook.name}.kubevirt.io",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": {
+            "caBundle": base64.b64encode(ca).decode(),
+            "service": {"name": service, "namespace": namespace, "path": hook.path, "port": 443},
+        },
+        "failurePolicy": "Fail",
+        "matchPolicy": "Equivalent",
+        "rules": [
+            {
+                "apiGroups": ["kubevirt.io"],
+                "apiVersions": ["v1alpha3", "v1"],
+                "operations": [*hook.operations],
+                "resources": [hook.plural],
+                "scope": "*",
+            }
+        ],
+        "sideEffects": "None",
+        "timeoutSeconds": 10,
+    }
