@@ -1,0 +1,157 @@
+"""The whole agent against a fake API and real launcher processes in real network namespaces."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.fakes.waiting import until
+from tests.unit.virt_handler.node_world import NodeWorld, node_world
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not os.path.exists("/dev/net/tun") or not shutil.which("unshare"),
+    reason="needs root, /dev/net/tun and unshare",
+)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[NodeWorld]:
+    async with node_world() as made:
+        yield made
+
+
+async def test_plain_life(world: NodeWorld) -> None:
+    async with world.agent():
+        vmi = world.add_vmi("a")
+        pod = world.add_pod(vmi)
+        launcher = world.start_launcher(pod)
+        await until(lambda: ("Created", "VirtualMachineInstance defined.") in world.events())
+        assert world.writes_to_vmis() == 0, "the object is virt-controller's until it is Scheduled"
+        world.schedule("a")
+        await until(lambda: world.phase("a") == "Running")
+        status = world.vmi("a")["status"]
+        assert status["machine"] == {"type": "pc-q35-11.1"}
+        assert status["volumeStatus"] == [{"name": "root", "target": "vda"}]
+        assert status["migrationMethod"] == "BlockMigration"
+        assert [(each["type"], each["status"]) for each in status["conditions"]] == [
+            ("LiveMigratable", "True"),
+            ("StorageLiveMigratable", "True"),
+        ]
+        assert status["interfaces"] == [
+            {
+                "name": "default", "podInterfaceName": "eth0", "mac": "0a:58:0a:f4:01:07", "queueCount": 1,
+                "infoSource": "domain", "linkState": "up", "ipAddress": "10.244.1.7", "ipAddresses": ["10.244.1.7"],
+            }
+        ]  # fmt: skip
+        assert [each["phase"] for each in status["phaseTransitionTimestamps"]] == ["Running"]
+        world.delete("a")
+        await until(lambda: world.phase("a") == "Succeeded")
+        assert "ipAddress" not in world.vmi("a")["status"]["interfaces"][0]
+        assert world.writes_to_vmis() == 3
+        assert launcher.wait(5) == 0
+        await until(lambda: not list((world.root / "private/ghost-records").iterdir()))
+        await until(lambda: len(world.events()) == 5)
+        assert sorted(world.events()) == [
+            ("Created", "VirtualMachineInstance defined."),
+            ("Deleted", "Signaled Deletion"),
+            ("ShuttingDown", "Signaled Graceful Shutdown"),
+            ("Started", "VirtualMachineInstance started."),
+            ("Stopped", "The VirtualMachineInstance was shut down."),
+        ]
+
+
+async def test_deaf_guest_is_killed_when_its_grace_is_over(world: NodeWorld) -> None:
+    async with world.agent():
+        vmi = world.add_vmi("a", terminationGracePeriodSeconds=1)
+        world.start_launcher(world.add_pod(vmi), "deaf")
+        world.schedule("a")
+        await until(lambda: world.phase("a") == "Running")
+        world.delete("a")
+        await until(lambda: world.phase("a") == "Failed")
+        await until(lambda: ("Deleted", "VirtualMachineInstance stopping") in world.events())
+
+
+async def test_no_grace_no_signal(world: NodeWorld) -> None:
+    async with world.agent():
+        vmi = world.add_vmi("a", terminationGracePeriodSeconds=0)
+        world.start_launcher(world.add_pod(vmi))
+        world.schedule("a")
+        await until(lambda: world.phase("a") == "Running")
+        world.delete("a")
+        await until(lambda: world.phase("a") == "Succeeded")
+        assert ("ShuttingDown", "Signaled Graceful Shutdown") not in world.events()
+
+
+async def test_guest_outlives_the_agent_and_is_adopted(world: NodeWorld) -> None:
+    async with world.agent():
+        launcher = world.start_launcher(world.add_pod(world.add_vmi("a")))
+        world.schedule("a")
+        await until(lambda: world.phase("a") == "Running")
+    writes = world.writes_to_vmis()
+    async with world.agent() as node:
+        await until(lambda: node.agent.connected() == 1)
+        assert launcher.poll() is None and world.writes_to_vmis() == writes
+        world.delete("a")
+        await until(lambda: world.phase("a") == "Succeeded")
+
+
+async def test_killed_launcher_fails_its_vmi(world: NodeWorld) -> None:
+    async with world.agent():
+        launcher = world.start_launcher(world.add_pod(world.add_vmi("a")))
+        world.schedule("a")
+        await until(lambda: world.phase("a") == "Running")
+        launcher.send_signal(signal.SIGKILL)
+        launcher.wait()
+        await until(lambda: world.phase("a") == "Failed")
+        await until(lambda: ("Stopped", "The VirtualMachineInstance crashed.") in world.events())
+
+
+async def test_launcher_that_died_while_nobody_looked(world: NodeWorld) -> None:
+    async with world.agent():
+        launcher = world.start_launcher(world.add_pod(world.add_vmi("a")))
+        world.schedule("a")
+        await until(lambda: world.phase("a") == "Running")
+    launcher.kill()
+    launcher.wait()
+    async with world.agent():
+        await until(lambda: world.phase("a") == "Failed")
+        await until(lambda: not list((world.root / "private/ghost-records").iterdir()))
+
+
+async def test_refused_domain_is_shown_and_tried_again(world: NodeWorld) -> None:
+    async with world.agent():
+        vmi = world.add_vmi("a", volumes=[{"name": "broken", "containerDisk": {"image": "x"}}])
+        world.start_launcher(world.add_pod(vmi))
+        world.schedule("a")
+        await until(lambda: any(reason == "SyncFailed" for reason, _ in world.events()))
+        shown = {each["type"]: each for each in world.vmi("a")["status"]["conditions"]}["Synchronized"]
+        assert (shown["status"], shown["reason"]) == ("False", "Synchronizing with the Domain failed.")
+        assert shown["message"] == "the image has no disk"
+
+
+async def test_somebody_elses_pod_is_not_a_launcher(world: NodeWorld) -> None:
+    async with world.agent():
+        vmi = world.add_vmi("a", phase="Pending")
+        pod = world.add_pod(vmi)
+        world.kube.remove(f"/api/v1/namespaces/default/pods/{pod['metadata']['name']}")
+        impostor = {**pod, "metadata": {**pod["metadata"], "name": "virt-launcher-a-xxxxx"}}
+        world.kube.put("/api/v1/namespaces/default/pods", impostor)
+        world.start_launcher(impostor)
+        other = world.add_vmi("b")
+        world.start_launcher(world.add_pod(other))
+        await until(lambda: ("Created", "VirtualMachineInstance defined.") in world.events())
+        assert len(world.events()) == 1
+
+
+async def test_node_beats_once_and_is_unschedulable_when_the_agent_leaves(world: NodeWorld) -> None:
+    async with world.agent():
+        metadata = world.node()["metadata"]
+        assert metadata["labels"]["kubevirt.io/schedulable"] == "true"
+        assert metadata["annotations"]["kubevirt.io/heartbeat"].endswith("Z")
+        assert len(world.registered) == 3
+        assert len(world.kube.writes()) == 1
+    assert world.node()["metadata"]["labels"]["kubevirt.io/schedulable"] == "false"
