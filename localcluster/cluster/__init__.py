@@ -1,0 +1,1 @@
+"""What people do with clusters: up, down, status, load, nodes, logs."""

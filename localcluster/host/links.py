@@ -1,0 +1,103 @@
+"""The links of a cluster in the host's network namespace: one bridge, one cable per running node, a way out."""
+
+from __future__ import annotations
+
+import hashlib
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from localcluster.shell import run, succeeds
+
+LONGEST = 15
+"""Characters in a link's name that the kernel takes."""
+
+
+def bridge_name(cluster: str) -> str:
+    plain = f"pv-{cluster}"
+    return plain if len(plain) <= LONGEST else f"pv-{_mark(cluster)}"
+
+
+def cable_name(cluster: str, node: int) -> str:
+    return f"pv{_mark(cluster)}n{node}"
+
+
+def table_name(cluster: str) -> str:
+    return f"podvirt_{_mark(cluster)}"
+
+
+def _mark(cluster: str) -> str:
+    return hashlib.sha256(cluster.encode()).hexdigest()[:7]
+
+
+def make_bridge(cluster: str, block: IPv4Network, gateway: IPv4Address) -> None:
+    """Bridge with the gateway's address, forwarding on, and a masquerade for what leaves the block. Repeatable."""
+    bridge = bridge_name(cluster)
+    if not exists(bridge):
+        run(["ip", "link", "add", bridge, "type", "bridge"])
+    run(["ip", "address", "replace", f"{gateway}/24", "dev", bridge])
+    run(["ip", "link", "set", bridge, "up"])
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    table = table_name(cluster)
+    run(["nft", "-f", "-"], stdin=way_out(table, block, bridge))
+    _accept_through_firewall(bridge)
+
+
+def way_out(table: str, block: IPv4Network, bridge: str) -> str:
+    """nftables script: replaces our table; addresses of the block are hidden behind the host's."""
+    return f"""
+table ip {table} {{}}
+delete table ip {table}
+table ip {table} {{
+  chain postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr {block} ip daddr != {block} oifname != "{bridge}" masquerade
+  }}
+}}
+"""
+
+
+def _firewall_rules(bridge: str) -> list[list[str]]:
+    return [["FORWARD", "-i", bridge, "-j", "ACCEPT"], ["FORWARD", "-o", bridge, "-j", "ACCEPT"]]
+
+
+def _accept_through_firewall(bridge: str) -> None:
+    """Where something (Docker does) made the host drop forwarded packets by policy, let ours pass."""
+    if "-P FORWARD DROP" not in run(["iptables", "-S", "FORWARD"]):
+        return
+    for rule in _firewall_rules(bridge):
+        if not succeeds(["iptables", "-C", *rule]):
+            run(["iptables", "-I", *rule])
+
+
+def remove_bridge(cluster: str) -> None:
+    bridge = bridge_name(cluster)
+    if exists(bridge):
+        run(["ip", "link", "delete", bridge])
+    succeeds(["nft", "delete", "table", "ip", table_name(cluster)])
+    for rule in _firewall_rules(bridge):
+        while succeeds(["iptables", "-C", *rule]):
+            run(["iptables", "-D", *rule])
+
+
+def exists(link: str) -> bool:
+    return Path(f"/sys/class/net/{link}").exists()
+
+
+def plug(cluster: str, node: int, pid: int) -> None:
+    """Lay a cable from the bridge to `eth0` in the network namespace of process `pid`."""
+    cable = cable_name(cluster, node)
+    unplug(cluster, node)
+    run(["ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", str(pid)])
+    run(["ip", "link", "set", cable, "master", bridge_name(cluster), "up"])
+
+
+def unplug(cluster: str, node: int) -> None:
+    """Remove the host's end; the kernel does so too, a moment after the node's namespace is gone."""
+    if exists(cable_name(cluster, node)):
+        succeeds(["ip", "link", "delete", cable_name(cluster, node)])
+
+
+def route_services(cluster: str, destinations: list[tuple[IPv4Network, IPv4Address]]) -> None:
+    """Let the host reach pods and Services through the nodes. The routes go with the bridge."""
+    for destination, node in destinations:
+        run(["ip", "route", "replace", str(destination), "via", str(node), "dev", bridge_name(cluster)])
