@@ -5,13 +5,12 @@ one that is there is replaced, and an unknown one is never named. Three rules fo
 
 - items appended at the end are added there;
 - items with a key of their own (name, type, uid) are edited in place, each after a `test` of its key;
-- otherwise the list is replaced whole after a `test` of what it was; its items keep the unknown fields of the old item
-  they equal, or whose key they bear.
+- otherwise the list is replaced whole after a `test` of what it was; its items keep the unknown fields of the items
+  they stem from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from api.field_path import escape
@@ -114,28 +113,34 @@ def _by_key(
 
 
 def _rebuilt(held: list[Json], before: tuple[Any, ...], after: tuple[Any, ...]) -> list[Json]:
-    """The new list, its items grown from the old ones they equal or share a key with."""
+    """The new list, each item grown from the old one it stems from."""
     known = [item for item in held if item is not None]
     if len(known) != len(before):
         return [plain(item) for item in after]
-    slot = _key_slot(after)
-    unused = list(range(len(before)))
     grown: list[Json] = []
-    for item in after:
-        index = next(_matches(item, before, unused, slot), None)
-        if index is None:
+    for item, origin in zip(after, _origins(before, after), strict=True):
+        if origin is None or not isinstance(item, View):
             grown.append(plain(item))
-            continue
-        unused.remove(index)
-        source = known[index]
-        grown.append(apply_patch(source, diff(source, before[index], item, "")) if isinstance(item, View) else source)
+        else:
+            grown.append(apply_patch(known[origin], diff(known[origin], before[origin], item, "")))
     return grown
 
 
-def _matches(item: Any, before: tuple[Any, ...], unused: list[int], slot: Slot | None) -> Iterator[int]:
-    yield from (index for index in unused if _equal(before[index], item))
-    if slot is not None and (key := getattr(item, slot.attribute)):
-        yield from (index for index in unused if getattr(before[index], slot.attribute) == key)
+def _origins(before: tuple[Any, ...], after: tuple[Any, ...]) -> list[int | None]:
+    """For each new item the old one it stems from: by key where there are keys, else by value, else by position."""
+    slot = _key_slot(after)
+    keys = [getattr(item, slot.attribute) for item in before] if slot is not None else []
+    if slot is not None and all(keys) and len(set(keys)) == len(keys):
+        wanted = [getattr(item, slot.attribute) for item in after]
+        return [keys.index(key) if key in keys else None for key in wanted]
+    unused, origins = list(range(len(before))), list[int | None]()
+    for item in after:
+        origin = next((index for index in unused if _equal(before[index], item)), None)
+        unused = [index for index in unused if index != origin]
+        origins.append(origin)
+    if None in origins and len(before) == len(after):
+        return list(range(len(before)))
+    return origins
 
 
 def _key_slot(items: tuple[Any, ...]) -> Slot | None:
