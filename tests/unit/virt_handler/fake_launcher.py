@@ -5,6 +5,7 @@ Its guest starts at once and obeys ACPI, unless `deaf` is the second argument.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Any
@@ -85,6 +86,7 @@ def main() -> None:
     server = serve(launcher, launcher.reports, sys.argv[1])
     launcher.over.wait()
     server.stop(0.1).wait()
+    os._exit(0)  # a reader of reports may still wait in its thread
 
 
 if __name__ == "__main__":

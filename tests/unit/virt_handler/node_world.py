@@ -21,7 +21,7 @@ from tests.fakes.kube import FakeKube, fake_kube
 from tests.fakes.waiting import until
 from virt_handler import main as handler
 from virt_handler.adapters.metric_table import TABLE
-from virt_model import names
+from virt_model import labels, names
 from virt_runtime.kube import KubeClient
 from virt_runtime.metrics import Metrics
 
@@ -42,7 +42,7 @@ class NodeWorld:
 
     def add_vmi(self, name: str, phase: str = "Scheduling", **spec: Any) -> Json:
         vmi = {
-            "metadata": {"name": name, "uid": str(uuid.uuid4()), "finalizers": ["kubevirt.io/foregroundDeleteVirtualMachine"]},
+            "metadata": {"name": name, "uid": str(uuid.uuid4()), "finalizers": [labels.VMI_FINALIZER]},
             "spec": {
                 "domain": {"devices": {"interfaces": [{"name": "default", "masquerade": {}}]}},
                 "networks": [{"name": "default", "pod": {}}],
@@ -61,7 +61,7 @@ class NodeWorld:
                 "name": names.launcher_pod_name(metadata["name"], metadata["uid"]),
                 "uid": f"p{len(self.launchers)}",
                 "labels": {"kubevirt.io": "virt-launcher", "kubevirt.io/created-by": metadata["uid"]},
-                "ownerReferences": [{"kind": "VirtualMachineInstance", "name": metadata["name"], "uid": metadata["uid"]}],
+                "ownerReferences": [{"name": metadata["name"], "uid": metadata["uid"]}],
             },
             "spec": {"nodeName": "n1", "containers": [{"name": "compute", "image": "launcher:1"}]},
             "status": {"phase": "Running"},
