@@ -1,0 +1,7 @@
+"""``python3 -m images``."""
+
+import sys
+
+from images.cli import main
+
+sys.exit(main())

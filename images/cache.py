@@ -1,0 +1,93 @@
+"""The build cache: outside the tree, addressed by content, safe under two builds at once.
+
+    blobs/sha256/<hex>        layers, configs, manifests: written once, never changed
+    layers/<key>.json         what a recipe's inputs (the key) gave: digests, sizes, the paths it holds
+    roots/<key>/              an unpacked Debian root, while its layer is being made
+    images/<name>.json        the newest build of an image
+    images/<name>.tar         its OCI archive
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def default_directory() -> Path:
+    """``$PODVIRT_CACHE``, else ``~/.cache/podvirt/images``."""
+    chosen = os.environ.get("PODVIRT_CACHE")
+    return Path(chosen) if chosen else Path.home() / ".cache" / "podvirt" / "images"
+
+
+def digest_of(value: object) -> str:
+    """A key of 64 hex digits for anything JSON can write; equal values give equal keys in any process."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class Cache:
+    """One cache directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def path(self, *parts: str) -> Path:
+        """A path inside the cache, its parent directory made."""
+        path = self.directory.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def blob(self, digest: str) -> Path:
+        """Where the blob ``sha256:<hex>`` lives."""
+        return self.path("blobs", "sha256", digest.removeprefix("sha256:"))
+
+    def add_blob(self, data: bytes) -> str:
+        """Keep ``data``; its digest."""
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        if not self.blob(digest).exists():
+            self.write(self.blob(digest), data)
+        return digest
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write so that a reader sees the old file or the new one, never half of one."""
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as new:
+            new.write(data)
+        os.replace(new.name, path)
+
+    def read_json(self, *parts: str) -> Any | None:
+        """What is recorded at ``parts``, or None."""
+        try:
+            return json.loads(self.path(*parts).read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def write_json(self, value: object, *parts: str) -> None:
+        """Record ``value`` at ``parts``."""
+        self.write(self.path(*parts), json.dumps(value, indent=1, sort_keys=True).encode())
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A directory in the cache (same file system as its blobs) that vanishes afterwards."""
+        directory = Path(tempfile.mkdtemp(prefix="work-", dir=self.path("tmp", "x").parent))
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """One build at a time in one cache; a killed build frees it."""
+        with open(self.path("lock"), "w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def sweep(self) -> None:
+        """Remove what interrupted builds left. Call it with the lock held."""
+        shutil.rmtree(self.directory / "tmp", ignore_errors=True)

@@ -1,0 +1,216 @@
+"""What every image consists of: the tables to read, and to change.
+
+A *layer* is a choice of files out of Debian packages; an *image* is a pile of layers with podvirt's own code on top.
+Patterns: ``*`` is anything but a slash, ``**`` anything. Shared libraries are never listed: what the kept files need
+is found by reading them (``closure``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from images.tree import Entry
+
+PYTHON = "usr/lib/python3.14"
+PACKAGES = "usr/lib/python3/dist-packages"
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+SUITE = "forky"
+
+OTHER_USER, QEMU_USER = 1001, 107
+"""Components run as 1001. 107 is the user of guests: the API promises it to whoever prepares a disk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRecipe:
+    """Files out of Debian, without podvirt's code."""
+
+    packages: tuple[str, ...]
+    keep: tuple[str, ...]
+    drop: tuple[str, ...] = ()
+    wheels: tuple[str, ...] = ()
+    """Pure-Python wheels for what Debian lacks or has too old, pinned."""
+    files: Mapping[str, Entry] = field(default_factory=dict)
+    """What no package brings: users, links, mount points."""
+    parent: str | None = None
+    """The layer below."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shim:
+    """A command that calls a function of podvirt: started isolated (``-I``) and without ``site`` (``-S``)."""
+
+    path: str
+    module: str
+    function: str = "main"
+
+    def script(self) -> bytes:
+        """The text of the command."""
+        return (
+            f"#!/usr/bin/python3 -IS\nimport sys\n\nsys.path.append('/{PACKAGES}')\n"
+            f"from {self.module} import {self.function}\n\nsys.exit({self.function}())\n"
+        ).encode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRecipe:
+    """One image with podvirt's code."""
+
+    layers: tuple[str, ...]
+    """Names in ``LAYERS``, lowest first."""
+    ships: tuple[str, ...]
+    """podvirt's packages inside."""
+    shims: tuple[Shim, ...]
+    """The first is the entry point."""
+    scripts: tuple[str, ...] = ()
+    """Shell scripts of ``images/scripts``, put into ``/usr/bin``."""
+    user: int = OTHER_USER
+    environment: Mapping[str, str] = field(default_factory=dict)
+    title: str
+
+
+def _text(text: str) -> Entry:
+    return Entry(data=text.encode())
+
+
+def _directory(uid: int = 0, mode: int = 0o755) -> Entry:
+    return Entry(mode=mode, uid=uid, gid=uid)
+
+
+_PASSWD = f"""root:x:0:0:root:/root:/bin/sh
+qemu:x:{QEMU_USER}:{QEMU_USER}:runs guests:/:/bin/sh
+podvirt:x:{OTHER_USER}:{OTHER_USER}:runs components:/:/bin/sh
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+"""
+_GROUP = f"root:x:0:\nkvm:x:{QEMU_USER}:\npodvirt:x:{OTHER_USER}:\nnogroup:x:65534:\n"
+
+APPLETS = (
+    "sh cat chmod cp cut date dd df dmesg du echo env false find free grep gunzip gzip head hexdump hostname id ip kill "
+    "less ln ls lsmod md5sum mkdir mount mv nc netstat nslookup nproc od ping pkill printf ps pwd readlink rm rmdir sed "
+    "seq sha256sum sleep sort stat stty sync tail tar tee test timeout top touch tr true umount uname uniq uptime vi wc "
+    "wget which xargs"
+).split()
+"""Commands of busybox, for people who look into a container. All images have them."""
+
+LICENCES = "usr/share/doc/*/copyright"
+
+BASE = LayerRecipe(
+    packages=("base-files", "busybox", "python3", "python3-msgspec", "python3-grpcio", "tzdata"),
+    keep=(
+        "bin", "sbin", "lib", "lib64", "usr/lib64/*", "usr/sbin", "root", "tmp", "var/tmp",
+        "etc/debian_version", "etc/host.conf", "etc/os-release", "usr/lib/os-release",
+        "etc/protocols", "etc/services", "etc/mime.types", "etc/ssl/openssl.cnf", "usr/lib/ssl/*",
+        "usr/bin/busybox", "usr/bin/python3", "usr/bin/python3.14",
+        f"{PYTHON}/**", f"{PACKAGES}/msgspec/**", f"{PACKAGES}/grpc/**",
+        "usr/share/zoneinfo/**", LICENCES,
+    ),
+    drop=(
+        "**/*.cpython-315-*", "**/*.pyi", "**/*.pxd", "**/*.pyx", f"{PYTHON}/EXTERNALLY-MANAGED",
+        *(f"{PYTHON}/{name}**" for name in (
+            "test/", "idlelib/", "pydoc_data/", "ensurepip/", "turtle", "tkinter/", "curses/", "sqlite3/", "dbm/",
+            "venv/", "doctest", "pydoc", "pdb", "_pyrepl/",
+            "__phello__/", "antigravity", "this.", "LICENSE", "sitecustomize", "build-details",
+            "lib-dynload/_test", "lib-dynload/_ctypes_test", "lib-dynload/_curses", "lib-dynload/_dbm",
+            "lib-dynload/_sqlite3", "lib-dynload/_xxtest", "lib-dynload/xx", "lib-dynload/readline",
+            "lib-dynload/_codecs_", "lib-dynload/_remote_debugging",
+        )),
+        "usr/share/zoneinfo/posix/**", "usr/share/zoneinfo/right/**",
+    ),
+    files={
+        "etc/passwd": _text(_PASSWD),
+        "etc/group": _text(_GROUP),
+        "etc/nsswitch.conf": _text("passwd: files\ngroup: files\nhosts: files dns\nservices: files\n"),
+        "var/run": Entry(mode=0o777, link="/run"),
+        "var/lock": Entry(mode=0o777, link="/run/lock"),
+        "run/lock": _directory(mode=0o1777),
+        "proc": _directory(), "sys": _directory(), "dev": _directory(),
+        **{f"usr/bin/{applet}": Entry(mode=0o777, link="busybox") for applet in APPLETS},
+    },
+)
+COMPONENTS = LayerRecipe(
+    parent="base",
+    packages=(
+        "python3-aiohttp", "python3-cryptography", "python3-prometheus-client", "python3-nftables", "python3-psutil",
+        "python3-yaml", "python3-pycdlib", "python3-typing-extensions",
+    ),
+    wheels=("pyroute2==0.9.7",),  # Debian's 0.8 has no asyncio
+    keep=(
+        *(f"{PACKAGES}/{name}/**" for name in (
+            "aiohttp", "aiohappyeyeballs", "aiosignal", "attr", "attrs", "frozenlist", "idna", "multidict", "propcache",
+            "yarl", "cryptography", "prometheus_client", "nftables", "psutil", "yaml", "pyroute2", "pycdlib",
+        )),
+        f"{PACKAGES}/typing_extensions.py", f"{PACKAGES}/decorator**", f"{PACKAGES}/_cffi_backend.*", f"{PACKAGES}/*mypyc*.so",
+        f"{LIBRARIES}/libnftables.so.1", LICENCES,
+    ),
+    drop=("**/*.cpython-315-*", "**/*.pyi", "**/*.pxd", "**/*.pyx", "**/*.c", "**/*.h", "**/tests/**", "**/test/**"),
+)
+LAUNCHER = LayerRecipe(
+    parent="base",
+    packages=(
+        "libvirt-daemon-driver-qemu", "python3-libvirt", "qemu-system-x86", "qemu-utils", "seabios", "ovmf",
+        "python3-pycdlib", "util-linux",
+    ),
+    keep=(
+        "usr/bin/qemu-system-x86_64", "usr/bin/qemu-img", "usr/bin/flock",
+        *(f"{LIBRARIES}/qemu/{name}.so" for name in (
+            "accel-*", "hw-display-virtio-gpu*", "hw-display-virtio-vga", "hw-usb-host", "hw-usb-redirect",
+            "hw-uefi-vars",
+        )),
+        *(f"usr/share/qemu/{name}" for name in (
+            "efi-virtio.rom", "efi-e1000.rom", "efi-e1000e.rom", "efi-rtl8139.rom", "kvmvapic.bin", "linuxboot*.bin",
+            "multiboot*.bin", "pvh.bin", "firmware/*.json", "keymaps/**")),
+        "usr/share/seabios/bios*.bin", "usr/share/seabios/vgabios*.bin",
+        "usr/share/OVMF/OVMF_CODE_4M*.fd", "usr/share/OVMF/OVMF_VARS_4M*.fd",
+        f"{LIBRARIES}/libvirt/connection-driver/libvirt_driver_qemu.so",
+        "usr/share/libvirt/cpu_map/**", "usr/share/libvirt/schemas/**",
+        f"{PACKAGES}/libvirt.py", f"{PACKAGES}/libvirt_qemu.py", f"{PACKAGES}/libvirtaio.py",
+        f"{PACKAGES}/libvirtmod.*", f"{PACKAGES}/libvirtmod_qemu.*", f"{PACKAGES}/pycdlib/**", LICENCES,
+    ),
+    drop=(
+        "**/*.cpython-315-*", "**/*.pyi", f"{LIBRARIES}/qemu/hw-s390x*", "**/*strictnx*", "**/*snakeoil*",
+        "usr/share/qemu/firmware/*amdsev*", "usr/share/qemu/firmware/*inteltdx*", "usr/share/libvirt/schemas/*.rng.in",
+        "usr/share/seabios/bios-microvm.bin",
+    ),
+    files={
+        "usr/share/edk2/ovmf/OVMF_CODE.fd": Entry(mode=0o777, link="/usr/share/OVMF/OVMF_CODE_4M.fd"),
+        "usr/share/edk2/ovmf/OVMF_CODE.secboot.fd": Entry(mode=0o777, link="/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"),
+        "usr/share/edk2/ovmf/OVMF_VARS.fd": Entry(mode=0o777, link="/usr/share/OVMF/OVMF_VARS_4M.fd"),
+        "usr/share/edk2/ovmf/OVMF_VARS.secboot.fd": Entry(mode=0o777, link="/usr/share/OVMF/OVMF_VARS_4M.ms.fd"),
+        **{path: _directory(QEMU_USER) for path in (
+            "run/libvirt", "run/kubevirt", "run/kubevirt-private", "run/kubevirt-ephemeral-disks",
+            "run/kubevirt-image-volume", "run/kubevirt-hooks",
+        )},
+    },
+)
+LAYERS: Mapping[str, LayerRecipe] = {"base": BASE, "components": COMPONENTS, "launcher": LAUNCHER}
+
+
+def _component(name: str, title: str, *, user: int = OTHER_USER) -> ImageRecipe:
+    package = name.replace("-", "_")
+    return ImageRecipe(
+        layers=("base", "components"), ships=("api", "virt_model", "virt_runtime", "virt_ipc", package),
+        shims=(Shim(path=f"usr/bin/{name}", module=f"{package}.main"),), user=user, title=title,
+        environment={"CRYPTOGRAPHY_OPENSSL_NO_LEGACY": "1"},  # nobody needs the old ciphers: neither ship nor load them
+    )
+
+
+IMAGES: Mapping[str, ImageRecipe] = {
+    "virt-operator": _component("virt-operator", "installs podvirt and keeps it installed"),
+    "virt-api": _component("virt-api", "serves the aggregated API and the webhooks"),
+    "virt-controller": _component("virt-controller", "turns virtual machines into pods"),
+    "virt-handler": _component("virt-handler", "the agent on every node", user=0),
+    "virt-launcher": ImageRecipe(
+        layers=("base", "launcher"), ships=("api", "virt_model", "virt_ipc", "virt_launcher"),
+        shims=(
+            Shim(path="usr/bin/virt-launcher-monitor", module="virt_launcher.monitor"),
+            Shim(path="usr/bin/virt-launcher", module="virt_launcher.main"),
+            Shim(path="usr/bin/virt-probe", module="virt_launcher.probe"),
+            Shim(path="usr/bin/virt-freezer", module="virt_launcher.freezer"),
+        ),
+        scripts=("virt-tail",), user=QEMU_USER, title="runs one virtual machine",
+    ),
+}
+GUESTS = ("guest-tiny",)
+"""Guest disks that a plain ``build`` makes."""
+LATE_GUESTS = ("guest-debian",)
+"""Guest disks that are made when asked for by name."""

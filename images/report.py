@@ -1,0 +1,40 @@
+"""What is built, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from images.build import Built, megabytes
+from images.cache import Cache
+from images.recipes import GUESTS, IMAGES, LATE_GUESTS
+
+HEADINGS = ("IMAGE", "TAGS", "DIGEST", "COMPRESSED", "UNPACKED")
+
+
+def recorded(cache: Cache) -> list[Built]:
+    """The newest build of each image that the cache still has, in the order of the recipes."""
+    records = [cache.read_json("images", f"{name}.json") for name in (*IMAGES, *GUESTS, *LATE_GUESTS)]
+    return [Built(**record) for record in records
+            if record is not None and cache.path("images", f"{record['name']}.tar").exists()]
+
+
+def table(images: Sequence[Built]) -> str:
+    """One line for each image, in columns."""
+    rows = [HEADINGS, *(row(image) for image in images)]
+    widths = [max(len(cells[column]) for cells in rows) for column in range(len(HEADINGS))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+                     for cells in rows)
+
+
+def row(image: Built) -> tuple[str, str, str, str, str]:
+    """The cells of one image."""
+    tags = ",".join(name.rsplit(":", 1)[-1] for name in image.names if "@" not in name)
+    repository = image.names[0].rsplit(":", 1)[0]
+    return repository, tags, image.digest[:19], megabytes(image.size), megabytes(image.unpacked)
+
+
+def as_json(images: Sequence[Built]) -> str:
+    """The same for programs; sizes in bytes."""
+    return json.dumps([asdict(image) for image in images], indent=1)
