@@ -18,10 +18,15 @@ Json = dict[str, Any]
 #: kinds whose CRDs are installed: those that have a controller
 INSTALLED_KINDS: Final = ("VirtualMachine", "VirtualMachineInstance")
 
-#: kinds that pods need before they can start; the rest follows at once
-FIRST: Final = frozenset(
-    {"ServiceAccount", "Secret", "ConfigMap", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+#: written in this order: a binding needs its role, a pod its account; what is not named comes last, all at once
+STAGES: Final = (
+    frozenset({"ServiceAccount", "Secret", "ConfigMap", "Role", "ClusterRole"}),
+    frozenset({"RoleBinding", "ClusterRoleBinding"}),
 )
+
+
+def stage_of(kind: str) -> int:
+    return next((index for index, kinds in enumerate(STAGES) if kind in kinds), len(STAGES))
 
 
 def objects(settings: Settings, ca_bundle: bytes) -> dict[Ref, Json]:

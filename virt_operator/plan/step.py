@@ -63,12 +63,13 @@ def _install(seen: Observed, kubevirt: Json, now: datetime) -> Plan:
     stale = {ref for ref, body in wanted.items() if _differs(ref, body, seen)}
     surplus = [_delete(ref, body) for ref, body in seen.managed.items() if _is_surplus(ref, wanted, seen)]
     due = [ref for ref in sorted(stale) if ref not in seen.managed or _may(ref, seen, frozenset(stale))]
-    first = [Apply(body=wanted[ref]) for ref in due if ref.kind in desired.FIRST]
-    rest = [Apply(body=wanted[ref]) for ref in due if ref.kind not in desired.FIRST]
+    staged: list[list[Action]] = [[] for _ in range(len(desired.STAGES) + 1)]
+    for ref in due:
+        staged[desired.stage_of(ref.kind)].append(Apply(body=wanted[ref]))
     situation, message = _situation(seen, kubevirt, settings, wanted, pending=bool(stale))
     report = _status(seen, kubevirt, settings, situation, message, now)
-    stages = _stages(keep.actions, [*report, *first], [*rest, *surplus])
-    return Plan(stages=stages, again_in=keep.again_in)
+    staged[-1] += surplus
+    return Plan(stages=_stages(keep.actions, report, *staged), again_in=keep.again_in)
 
 
 def _certificates(seen: Observed, kubevirt: Json | None, now: datetime) -> tuple[Plan, tuple[Authority, ...]]:
