@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line of a user: what kubectl alone cannot do with virtual machines."""
