@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from localcluster import paths
-from localcluster.build import binaries, kubectl
 from localcluster.cluster import down, images, logs, nodes, status, store, up
 from localcluster.host import needs
+from localcluster.programs import binaries, kubectl
 from localcluster.report import Report
 from localcluster.shell import CommandFailed
 from localcluster.trouble import Trouble
@@ -20,7 +20,9 @@ Command = Callable[[argparse.Namespace, Report], int]
 
 def _up(words: argparse.Namespace, report: Report) -> int:
     spec = up.up(words.name, words.nodes, report)
-    report.say(f"cluster {spec.name}: {spec.size} nodes, {spec.api}, context {spec.context} in {up.environment_kubeconfig()}")
+    report.say(
+        f"cluster {spec.name}: {spec.size} nodes, {spec.api}, context {spec.context} in {up.environment_kubeconfig()}"
+    )
     return 0
 
 

@@ -15,7 +15,11 @@ from localcluster.trouble import Trouble
 def write_own(store: Store, spec: Spec) -> None:
     """The cluster's own kubeconfig file, self-contained."""
     ca, certificate, key = ((store.pki / name).read_bytes() for name in ("ca.crt", "admin.crt", "admin.key"))
-    write(store.kubeconfig, json.dumps(kubeconfig.for_people(spec.context, spec.api, ca, certificate, key), indent=1) + "\n", 0o600)
+    write(
+        store.kubeconfig,
+        json.dumps(kubeconfig.for_people(spec.context, spec.api, ca, certificate, key), indent=1) + "\n",
+        0o600,
+    )
 
 
 def merge(kubectl: Path, store: Store, spec: Spec) -> None:
@@ -52,4 +56,6 @@ def _config(kubectl: Path, *words: str) -> str:
     try:
         return run([kubectl, "config", *words])
     except CommandFailed as error:
-        raise Trouble(f"your kubeconfig cannot be changed: {error}", "mend that file, or point KUBECONFIG at another") from None
+        raise Trouble(
+            f"your kubeconfig cannot be changed: {error}", "mend that file, or point KUBECONFIG at another"
+        ) from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 
 from localcluster import paths
-from localcluster.build import kubectl
 from localcluster.cluster import access, nodes, store
 from localcluster.host import cgroups, links, needs
+from localcluster.programs import kubectl
 from localcluster.report import Report
 
 
@@ -27,5 +28,7 @@ def down(name: str, report: Report) -> bool:
             access.withdraw(kubectl.path(paths.cache(), report), spec.context)
             for entry in [*(e for e in place.root.iterdir() if e.name != "cluster.json"), place.root]:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    (paths.CLUSTERS / f".{name}.lock").unlink(missing_ok=True)
+            for parent in (paths.CLUSTERS, paths.CLUSTERS.parent):
+                with contextlib.suppress(OSError):  # another cluster lives there
+                    parent.rmdir()
     return True

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from localcluster.build import archive
 from localcluster.cluster.store import Store
+from localcluster.programs import archive
 from localcluster.render.places import CONTAINERD
 from localcluster.shell import run
 from localcluster.trouble import Trouble
@@ -48,7 +48,10 @@ def read(place: Path) -> list[archive.Image]:
     try:
         return archive.images(place)
     except (OSError, ValueError, tarfile.TarError) as error:
-        raise Trouble(f"{place} cannot be loaded: {error}", "give an OCI archive, e.g. of `skopeo copy ... oci-archive:FILE:NAME:TAG`") from None
+        raise Trouble(
+            f"{place} cannot be loaded: {error}",
+            "give an OCI archive, e.g. of `skopeo copy ... oci-archive:FILE:NAME:TAG`",
+        ) from None
 
 
 def load(store: Store, ctr: Path, archives: Sequence[Path]) -> dict[str, bool]:

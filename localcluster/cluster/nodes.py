@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,18 @@ from localcluster.waiting import wait_for
 ENTER_AND_RUN = 'for file in $PODVIRT_CGROUPS; do echo 0 > "$file" || exit 1; done; exec "$@"'
 """Shell: enter a cgroup in every hierarchy, then become the program."""
 
-NAMESPACES = ("--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "slave")
+NAMESPACES = (
+    "--mount",
+    "--net",
+    "--uts",
+    "--ipc",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "--propagation",
+    "slave",
+)
 CAP_SYS_RESOURCE = 24
 
 
@@ -40,9 +52,11 @@ def start(store: Store, spec: Spec, node: Node, binaries: Path) -> None:
     cgroups.make(layout, system)
     document = _prepare(store, spec, node, binaries)
     outer = _spawn(store, node, document, cgroups.entry_files(layout, system))
-    child = wait_for(f"{node.name}'s init", lambda: first_child(outer.pid), seconds=60, mend="see its node.log", every=0.01)
+    child = wait_for(
+        f"{node.name}'s init", partial(first_child, outer.pid), seconds=60, mend="see its node.log", every=0.01
+    )
     links.plug(spec.name, node.index, child)
-    init = wait_for(f"{node.name}'s init", lambda: identify(child), seconds=10, mend="see its node.log", every=0.01)
+    init = wait_for(f"{node.name}'s init", partial(identify, child), seconds=10, mend="see its node.log", every=0.01)
     record = {"outer": outer.document(), "init": init.document()}
     write(store.node(node.name) / "process.json", json.dumps(record) + "\n")
 
@@ -106,10 +120,10 @@ def _spawn(store: Store, node: Node, document: Path, entries: list[Path]) -> Pro
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment, cwd="/"
         )
     _children.append(spawned)
-    return wait_for(f"{node.name}", lambda: identify(spawned.pid), seconds=10, mend=f"see {log.name}", every=0.01)
+    return wait_for(f"{node.name}", partial(identify, spawned.pid), seconds=10, mend=f"see {log.name}", every=0.01)
 
 
-_children: list["subprocess.Popen[bytes]"] = []
+_children: list[subprocess.Popen[bytes]] = []
 """Nodes that this very process started: kept, so that Python does not warn that they are still running."""
 
 
@@ -118,23 +132,24 @@ def stop(store: Store, spec: Spec, node: Node) -> None:
     init = store.init_of(node.name)
     if alive(init):
         send(init, signal.SIGTERM)
-        wait_for(f"shutdown of {node.name}", lambda: not alive(init), seconds=60, mend=f"use `node kill {node.name}`")
+        wait_for(f"shutdown of {node.name}", partial(_ended, init), seconds=60, mend=f"use `node kill {node.name}`")
     kill(store, spec, node)
 
 
 def kill(store: Store, spec: Spec, node: Node) -> None:
     """Power cut: every process of the node ends in one instant. Its disk stays; its cable and cgroups go."""
-    both = [store.init_of(node.name), store.outer_of(node.name)]
-    for process in both:
+    for process in (store.init_of(node.name), store.outer_of(node.name)):
         send(process, signal.SIGKILL)
-    for process in both:
-        wait_for(
-            f"end of {node.name}", lambda process=process: not alive(process), seconds=120, mend="run it again"  # type: ignore[misc]
-        )
+    for process in (store.init_of(node.name), store.outer_of(node.name)):
+        wait_for(f"end of {node.name}", partial(_ended, process), seconds=120, mend="run it again")
     for child in _children:
         child.poll()
     links.unplug(spec.name, node.index)
     cgroups.remove(cgroups.here(), f"{spec.cgroup}/{node.name}")
+
+
+def _ended(process: Process | None) -> bool:
+    return not alive(process)
 
 
 def routes(spec: Spec) -> list[tuple[IPv4Network, Any]]:

@@ -33,12 +33,18 @@ def _authority(place: Path, name: str) -> None:
 
 
 def _leaf(place: Path, certificate: Certificate) -> None:
-    extensions = ["basicConstraints=critical,CA:FALSE", "extendedKeyUsage=clientAuth,serverAuth", "keyUsage=critical,digitalSignature"]
+    extensions = [
+        "basicConstraints=critical,CA:FALSE",
+        "extendedKeyUsage=clientAuth,serverAuth",
+        "keyUsage=critical,digitalSignature",
+    ]
     if certificate.names:
         extensions.append(f"subjectAltName={','.join(certificate.names)}")
     signer = place / certificate.signer
     words = [word for extension in extensions for word in ("-addext", extension)]
-    _openssl(place, certificate.name, "-subj", certificate.subject, "-CA", f"{signer}.crt", "-CAkey", f"{signer}.key", *words)
+    _openssl(
+        place, certificate.name, "-subj", certificate.subject, "-CA", f"{signer}.crt", "-CAkey", f"{signer}.key", *words
+    )
 
 
 def _openssl(place: Path, name: str, *words: str) -> None:

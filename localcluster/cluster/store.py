@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from localcluster import paths
 from localcluster.host.processes import Process
 from localcluster.render.spec import Spec, check_name, from_document
 from localcluster.trouble import Trouble
+
+LOCKS = Path("/run/lock")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +102,27 @@ def write(place: Path, text: str, mode: int = 0o644) -> None:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """One change of cluster `name` at a time; others wait."""
-    paths.CLUSTERS.mkdir(parents=True, exist_ok=True)
-    place = paths.CLUSTERS / f".{name}.lock"
-    with place.open("w") as lock:
+    """One change of `name` (a cluster, or "addresses" of all) at a time; others wait. Leaves no file behind."""
+    place = LOCKS / f"podvirt-{name}.lock"
+    with _hold(place):
+        try:
+            yield
+        finally:
+            place.unlink(missing_ok=True)
+
+
+def _hold(place: Path) -> IO[str]:
+    """Lock the file; once more if its last holder removed it while we waited."""
+    while True:
+        lock = place.open("w")
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        if _is_still(place, lock):
+            return lock
+        lock.close()
+
+
+def _is_still(place: Path, lock: IO[str]) -> bool:
+    try:
+        return os.path.samestat(place.stat(), os.fstat(lock.fileno()))
+    except FileNotFoundError:
+        return False

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from localcluster import paths
-from localcluster.build import binaries, kubectl, pause
 from localcluster.cluster import access, images, nodes, pki, store
 from localcluster.cluster.api import Api
 from localcluster.cluster.store import Store
 from localcluster.host import addresses, links, needs
+from localcluster.programs import binaries, kubectl, pause
 from localcluster.render import objects
 from localcluster.render.configs import PAUSE_IMAGE
 from localcluster.render.places import CONTAINERD
@@ -45,7 +45,7 @@ def up(name: str, size: int | None, report: Report) -> Spec:
             _start(place, spec, programs)
         with report.step("Kubernetes answers"):
             _populate(place, spec, programs)
-        with report.step(f"{spec.size} nodes are ready"):
+        with report.step(f"nodes are ready: {spec.size}"):
             _wait_ready(place, spec)
         access.write_own(place, spec)
         access.merge(client, place, spec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from localcluster.trouble import Trouble
@@ -43,7 +44,12 @@ def read_layout(mountinfo: str) -> Layout:
         left, _, right = line.partition(" - ")
         place, (kind, _, options) = Path(left.split()[4]), right.split(" ", 2)
         if kind == "cgroup":
-            names = {word.removeprefix("name=") for word in options.split(",")} - {"rw", "ro", "xattr", "clone_children"}
+            names = {word.removeprefix("name=") for word in options.split(",")} - {
+                "rw",
+                "ro",
+                "xattr",
+                "clone_children",
+            }
             v1.setdefault(place, frozenset(names))
         elif kind == "cgroup2" and v2 is None:
             v2 = place
@@ -51,10 +57,14 @@ def read_layout(mountinfo: str) -> Layout:
     if controllers & NEEDED:
         missing = NEEDED - controllers
         if missing:
-            raise Trouble(f"cgroup controllers are missing: {', '.join(sorted(missing))}", "mount them or boot with cgroup v2")
+            raise Trouble(
+                f"cgroup controllers are missing: {', '.join(sorted(missing))}", "mount them or boot with cgroup v2"
+            )
         return Layout(kind=Kind.HYBRID if v2 else Kind.V1, v1=v1, v2=v2)
     if v2 is None:
-        raise Trouble("no cgroups are mounted", "run `mount -t cgroup2 none /sys/fs/cgroup`, or use a machine with cgroups")
+        raise Trouble(
+            "no cgroups are mounted", "run `mount -t cgroup2 none /sys/fs/cgroup`, or use a machine with cgroups"
+        )
     return Layout(kind=Kind.V2, v1=v1, v2=v2)
 
 
@@ -115,7 +125,7 @@ def remove(layout: Layout, path: str, *, seconds: float = 30) -> None:
         top = root / path
         wait_for(
             f"removal of cgroup {top}",
-            lambda top=top: _removed(top),  # type: ignore[misc]
+            partial(_removed, top),
             seconds=seconds,
             mend="a process is still in it; see its cgroup.procs, then run the same command again",
         )

@@ -42,7 +42,11 @@ def usable() -> bool:
     root = Path(__file__).resolve().parents[2]
     try:
         asked = subprocess.run(
-            [sys.executable, "-m", "localcluster.host.kvm"], cwd=root, timeout=PATIENCE_SECONDS, capture_output=True, check=False
+            [sys.executable, "-m", "localcluster.host.kvm"],
+            cwd=root,
+            timeout=PATIENCE_SECONDS,
+            capture_output=True,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return False

@@ -50,7 +50,9 @@ def check_space(place: Path, gib: int = SPACE_GIB) -> None:
     at = next(parent for parent in (place, *place.parents) if parent.exists())
     free = shutil.disk_usage(at).free / 2**30
     if free < gib:
-        raise Trouble(f"{free:.1f} GiB are free in {at} and {gib} are needed", "free some, or set PODVIRT_CACHE to another disk")
+        raise Trouble(
+            f"{free:.1f} GiB are free in {at} and {gib} are needed", "free some, or set PODVIRT_CACHE to another disk"
+        )
 
 
 def check(state: Path, cache: Path) -> None:
@@ -75,4 +77,6 @@ def install(report: Report, programs: dict[str, str] | None = None) -> None:
             run([*apt, "update"], timeout=600, env=environment)
             run([*apt, "install", "--no-install-recommends", *wanted], timeout=1800, env=environment)
         except CommandFailed as error:
-            raise Trouble(f"apt could not install {', '.join(wanted)}: {error}", "mend apt, then run this again") from None
+            raise Trouble(
+                f"apt could not install {', '.join(wanted)}: {error}", "mend apt, then run this again"
+            ) from None

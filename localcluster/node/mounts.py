@@ -12,7 +12,14 @@ from localcluster.shell import CommandFailed, run
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "kmsg", "fuse", "net/tun", "vhost-net", "vhost-vsock")
 DEVICES_IN = ("loop*", "vfio/*", "dri/*", "nvidia*", "infiniband/*")
-LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx", "core": "/proc/kcore"}
+LINKS = {
+    "fd": "/proc/self/fd",
+    "stdin": "fd/0",
+    "stdout": "fd/1",
+    "stderr": "fd/2",
+    "ptmx": "pts/ptmx",
+    "core": "/proc/kcore",
+}
 
 
 def mount(*words: str) -> None:
@@ -100,7 +107,9 @@ def _host_devices(*, with_kvm: bool) -> dict[str, os.stat_result]:
     for pattern in DEVICES_IN:
         found |= {str(path.relative_to("/dev")): path for path in Path("/dev").glob(pattern)}
     present = {name: path.stat() for name, path in found.items() if path.exists()}
-    return {name: about for name, about in present.items() if stat.S_ISCHR(about.st_mode) or stat.S_ISBLK(about.st_mode)}
+    return {
+        name: about for name, about in present.items() if stat.S_ISCHR(about.st_mode) or stat.S_ISBLK(about.st_mode)
+    }
 
 
 def _own_dev(devices: dict[str, os.stat_result]) -> None:

@@ -22,7 +22,9 @@ SYSCTLS = {
 def arrange(document: dict[str, Any]) -> None:
     """`document` is the node's JSON: `hostname`, `address` (with prefix), `gateway`, `routes` [[network, via]]."""
     socket.sethostname(document["hostname"])
-    wait_for("a cable to the node", Path("/sys/class/net/eth0").exists, seconds=120, mend="start the node again", every=0.02)
+    wait_for(
+        "a cable to the node", Path("/sys/class/net/eth0").exists, seconds=120, mend="start the node again", every=0.02
+    )
     for name, value in SYSCTLS.items():
         place = Path("/proc/sys", name)
         if place.exists():

@@ -42,7 +42,9 @@ def wanted(spec: Spec) -> list[Certificate]:
 def _api_server(spec: Spec) -> Certificate:
     service = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{DOMAIN}")
     addresses = (str(spec.network.api_service), str(spec.nodes[0].address), "127.0.0.1")
-    names = tuple(f"DNS:{name}" for name in (*service, "localhost", "node1")) + tuple(f"IP:{address}" for address in addresses)
+    names = tuple(f"DNS:{name}" for name in (*service, "localhost", "node1")) + tuple(
+        f"IP:{address}" for address in addresses
+    )
     return Certificate(name="apiserver", subject="/CN=kube-apiserver", names=names)
 
 

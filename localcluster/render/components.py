@@ -157,7 +157,9 @@ def _worker(node: Node) -> list[Component]:
         node_ip=str(node.address),
     )
     return [
-        Component(name="containerd", argv=(f"{BIN}/containerd", "--config", f"{ETC}/containerd.toml", "--address", CONTAINERD)),
+        Component(
+            name="containerd", argv=(f"{BIN}/containerd", "--config", f"{ETC}/containerd.toml", "--address", CONTAINERD)
+        ),
         Component(name="kubelet", after=("api", "containerd"), argv=kubelet),
         Component(name="kube-proxy", after=("api",), argv=_flags("kube-proxy", config=f"{ETC}/kube-proxy.json")),
     ]

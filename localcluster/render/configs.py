@@ -129,12 +129,12 @@ config_path = "/etc/containerd/certs.d"
 
 
 def _cni(node: Node) -> dict[str, Any]:
-    """Leases live in /run: after a power cut no address is held for a pod that is gone."""
-    bridge = {
-        "type": "bridge",
-        "bridge": "cni0",
-        "isGateway": True,
-        "hairpinMode": True,
+    """A routed cable per pod. On a bridge, a Service's answer from a pod of the same node would pass below netfilter
+    unless br_netfilter is loaded into the host's kernel. Leases live in /run: after a power cut no address is held
+    for a pod that is gone.
+    """
+    cable = {
+        "type": "ptp",
         "mtu": 1450,
         "ipam": {
             "type": "host-local",
@@ -144,7 +144,7 @@ def _cni(node: Node) -> dict[str, Any]:
         },
     }
     ports = {"type": "portmap", "capabilities": {"portMappings": True}}
-    return {"cniVersion": "1.0.0", "name": "podvirt", "plugins": [bridge, ports]}
+    return {"cniVersion": "1.0.0", "name": "podvirt", "plugins": [cable, ports]}
 
 
 def _nat(spec: Spec, node: Node) -> str:

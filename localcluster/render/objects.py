@@ -29,7 +29,16 @@ def url_path(thing: Object) -> str:
 def all_of(spec: Spec) -> list[Object]:
     return [
         *(_node(node) for node in spec.nodes),
-        *_may("podvirt:coredns", [(["", "discovery.k8s.io"], ["endpoints", "endpointslices", "services", "pods", "namespaces"], ["list", "watch", "get"])]),
+        *_may(
+            "podvirt:coredns",
+            [
+                (
+                    ["", "discovery.k8s.io"],
+                    ["endpoints", "endpointslices", "services", "pods", "namespaces"],
+                    ["list", "watch", "get"],
+                )
+            ],
+        ),
         *_may("podvirt:local-volumes", _VOLUME_RULES),
         *_dns(spec),
         _storage_class("local", "one-node", binding="WaitForFirstConsumer", default=True),
@@ -67,7 +76,9 @@ def _may(user: str, rules: list[tuple[list[str], list[str], list[str]]]) -> list
             "apiVersion": f"{api}/v1",
             "kind": "ClusterRole",
             "metadata": {"name": user},
-            "rules": [{"apiGroups": groups, "resources": resources, "verbs": verbs} for groups, resources, verbs in rules],
+            "rules": [
+                {"apiGroups": groups, "resources": resources, "verbs": verbs} for groups, resources, verbs in rules
+            ],
         },
         {
             "apiVersion": f"{api}/v1",
@@ -89,7 +100,9 @@ def _dns(spec: Spec) -> list[Object]:
             "metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}},
             "spec": {
                 "clusterIP": str(spec.network.dns_service),
-                "ports": [{"name": name, "protocol": protocol, "port": 53, "targetPort": 53} for name, protocol in ports],
+                "ports": [
+                    {"name": name, "protocol": protocol, "port": 53, "targetPort": 53} for name, protocol in ports
+                ],
             },
         },
         {
@@ -98,7 +111,10 @@ def _dns(spec: Spec) -> list[Object]:
             "metadata": {
                 "name": "kube-dns",
                 "namespace": "kube-system",
-                "labels": {"kubernetes.io/service-name": "kube-dns", "endpointslice.kubernetes.io/managed-by": "podvirt"},
+                "labels": {
+                    "kubernetes.io/service-name": "kube-dns",
+                    "endpointslice.kubernetes.io/managed-by": "podvirt",
+                },
             },
             "addressType": "IPv4",
             "endpoints": [{"addresses": [str(spec.nodes[0].address)], "conditions": {"ready": True}}],
