@@ -25,7 +25,7 @@ class Image:
     def pinned(self) -> str:
         """The same image by digest: `host/path@sha256:...`."""
         head, slash, tail = self.name.rpartition("/")
-        return f"{head}{slash}{tail.partition(':')[0]}@{self.digest}"
+        return f"{head}{slash}{tail.partition('@')[0].partition(':')[0]}@{self.digest}"
 
 
 def images(place: Path) -> list[Image]:
