@@ -149,7 +149,7 @@ async def run(flags: argparse.Namespace) -> None:
     problem = await asyncio.to_thread(kvm_problem)
     LOG.info("KVM %s", f"is not usable: {problem}" if problem else "is usable")
     metrics = Metrics((*TABLE, *client_rows(CLIENT_PREFIX)))
-    certificate = NodeCertificate(flags.node_name, flags.namespace, flags.pod_ip)
+    certificate = NodeCertificate(flags.node_name, flags.namespace)
     await certificate.prepare()
     async with KubeClient.connect(flags.kubeconfig, COMPONENT, ClientObserver(metrics, CLIENT_PREFIX)) as kube:
         node = Node(kube, metrics, flags, kvm_usable=not problem)

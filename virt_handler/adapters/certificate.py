@@ -1,7 +1,8 @@
 """The agent's own certificate: a key that exists in this process only, signed by the operator on request.
 
 Until the operator has answered, a self-signed certificate serves probes and metrics; virt-api refuses it, so consoles
-wait. A new key is asked for when two thirds of the certificate's life are over.
+wait. The certificate carries the node's name and no address: the name is what virt-api verifies, and the API may not
+yet know the address of a pod that has just started. A new key is asked for when two thirds of the life are over.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ Json = dict[str, Any]
 class NodeCertificate:
     """`pair()` is what to serve now; `signed` is set while that one comes from the operator."""
 
-    def __init__(self, node: str, namespace: str, pod_ip: str) -> None:
+    def __init__(self, node: str, namespace: str) -> None:
         self._node = node
-        self._names, self._addresses = [f"{node}.virt-handler.{namespace}.svc"], [pod_ip] if pod_ip else []
+        self._name = f"{node}.virt-handler.{namespace}.svc"
         self._pair: Pair | None = None
         self._made: dict[str, str] = {}
         self.signed = asyncio.Event()
 
     async def prepare(self) -> None:
         """Make a key; afterwards `pair()` answers. Raises SigningError."""
-        self._made = await make(self._names, self._addresses)
+        self._made = await make(self._name)
         if self._pair is None:
             self._pair = Pair(certificate=self._made["certificate"].encode(), key=self._made["key"].encode())
 

@@ -7,7 +7,6 @@ The library that does this weighs as much as the rest of the agent and is needed
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import sys
 from datetime import UTC, datetime, timedelta
@@ -21,13 +20,13 @@ class SigningError(OSError):
     """The key could not be made."""
 
 
-async def make(names: list[str], addresses: list[str]) -> dict[str, str]:
-    """PEM texts: `key`, `request` (a CSR for COMMON_NAME with these alternative names), `certificate` (self-signed)."""
+async def make(name: str) -> dict[str, str]:
+    """PEM texts: `key`, `request` (a CSR for COMMON_NAME with this DNS name), `certificate` (self-signed)."""
     program = (
         f"import sys; sys.path[:] = {sys.path!r}; from virt_handler.adapters import signing_request as s; s.main()"
     )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-c", program, *names, *addresses,
+        sys.executable, "-I", "-c", program, name,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -44,14 +43,14 @@ async def make(names: list[str], addresses: list[str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """In the child: the alternative names are the arguments."""
+    """In the child: the DNS name is the argument."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, COMMON_NAME)])
-    alternatives = x509.SubjectAlternativeName([_general_name(text) for text in sys.argv[1:]])
+    alternatives = x509.SubjectAlternativeName([x509.DNSName(sys.argv[1])])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(alternatives, critical=False)
     now = datetime.now(UTC)
     own = (
@@ -67,12 +66,3 @@ def main() -> None:
         "certificate": own.sign(key, hashes.SHA256()).public_bytes(pem).decode(),
     }
     sys.stdout.write(json.dumps(made))
-
-
-def _general_name(text: str):  # type: ignore[no-untyped-def]  # a class of the library that only the child loads
-    from cryptography import x509
-
-    try:
-        return x509.IPAddress(ipaddress.ip_address(text))
-    except ValueError:
-        return x509.DNSName(text)

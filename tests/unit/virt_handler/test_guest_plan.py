@@ -1,0 +1,147 @@
+"""The agent's table of situations: total, settling, and safe."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import msgspec
+import pytest
+
+from virt_handler.plan import guest
+from virt_handler.plan.domain import Domain
+from virt_handler.plan.guest import Launcher, Network, Observed, plan
+from virt_model.phases import Phase
+
+PHASES = ["Pending", "Scheduling", "Scheduled", "Running", "Succeeded", "Failed"]
+DOMAINS = [
+    None, Domain(), Domain(status="running"), Domain(status="paused", reason="user"),
+    Domain(status="running", marked_for_graceful_shutdown=True), Domain(status="shutdown"),
+    Domain(status="shutoff", reason="shutdown"), Domain(status="shutoff", reason="destroyed"),
+    Domain(status="shutoff", reason="crashed"), Domain(status="crashed", reason="panicked"), Domain(status="nostate"),
+]  # fmt: skip
+
+
+def vmi(phase: str, deleted: bool = False, **spec: Any) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": "a", "namespace": "ns", "uid": "u"}
+    if deleted:
+        metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    return {"metadata": metadata, "spec": {"domain": {}, **spec}, "status": {"phase": phase}}
+
+
+POD: dict[str, Any] = {"metadata": {"name": "p"}}
+CALM = Observed(
+    vmi=vmi("Scheduled"), pod=POD, launcher=Launcher.CONNECTED, domain=Domain(status="running"), network=Network.READY,
+    now=100.0, wall="2026-01-01T00:00:00Z",
+)  # fmt: skip
+
+
+def seen(**fields: Any) -> Observed:
+    return msgspec.structs.replace(CALM, **fields)
+
+
+def kinds(observed: Observed) -> list[str]:
+    return [type(action).__name__ for action in plan(observed).actions]
+
+
+def everything() -> list[Observed]:
+    """Every combination of what matters."""
+    return [
+        seen(
+            vmi=None if phase is None else vmi(phase, deleted), proven_gone=phase is None and deleted, pod=pod,
+            launcher=launcher, domain=domain, network=network, killed=killed, dismissed=dismissed,
+            problem="it broke" if network is Network.BROKEN else "",
+        )
+        for phase, deleted, pod, launcher, domain, network, killed, dismissed in itertools.product(
+            [None, *PHASES], (False, True), (None, POD), Launcher, DOMAINS, Network, (False, True), (False, True)
+        )
+    ]  # fmt: skip
+
+
+def test_every_situation_has_an_answer_and_safety_holds_in_all() -> None:
+    for each in everything():
+        actions = plan(each).actions
+        for action in actions:
+            if isinstance(action, guest.WriteStatus):
+                assert each.vmi is not None
+                assert Phase(each.vmi["status"]["phase"]).handed_over, "only then is the object ours"
+            if isinstance(action, guest.Sync | guest.SetUpNetwork):
+                assert each.vmi is not None and "deletionTimestamp" not in each.vmi["metadata"]
+                assert not Phase(each.vmi["status"]["phase"]).final
+                assert each.domain is not None and not each.domain.over, "one launcher, one domain life"
+            if isinstance(action, guest.Connect | guest.Dismiss | guest.Kill | guest.Signal):
+                assert each.launcher in (Launcher.READY, Launcher.CONNECTED)
+            if isinstance(action, guest.Kill | guest.Signal):
+                assert each.domain is not None and each.domain.alive
+
+
+def test_a_settled_guest_costs_nothing() -> None:
+    written = [action.status for action in plan(seen()).actions if isinstance(action, guest.WriteStatus)]
+    taken_over = {**vmi("Scheduled"), "status": written[0]}
+    (running, started) = plan(seen(vmi=taken_over)).actions
+    assert isinstance(running, guest.WriteStatus) and started == guest.Tell(
+        "Normal", "Started", "VirtualMachineInstance started."
+    )
+    assert plan(seen(vmi={**taken_over, "status": running.status}, now=10_000.0)) == guest.NOTHING
+
+
+def test_from_socket_to_domain() -> None:
+    early = {"vmi": vmi("Scheduling"), "domain": None, "network": Network.NONE}
+    assert kinds(seen(**early, launcher=Launcher.UNSEEN)) == []
+    assert kinds(seen(**early, launcher=Launcher.READY)) == ["Connect"]
+    assert kinds(seen(**early)) == []
+    assert kinds(seen(**{**early, "domain": Domain()})) == ["SetUpNetwork"]
+    assert kinds(seen(vmi=vmi("Scheduling"), domain=Domain())) == ["Sync", "Tell"]
+    assert kinds(seen(vmi=vmi("Scheduling"))) == []
+
+
+def test_shutdown_is_repeated_until_grace_is_over_and_then_forced() -> None:
+    going = vmi("Running", deleted=True, terminationGracePeriodSeconds=12)
+    first = plan(seen(vmi=going))
+    assert kinds(seen(vmi=going)) == ["Signal", "Tell"] and first.again_in == 5.0
+    again = {"vmi": going, "stopping_since": 100.0, "signalled_at": 100.0}
+    assert plan(seen(**again, now=103.0)) == guest.Plan((), 2.0)
+    assert kinds(seen(**again, now=105.0)) == ["Signal"]
+    assert plan(seen(**{**again, "signalled_at": 110.0}, now=110.5)).again_in == pytest.approx(1.5)
+    assert kinds(seen(**again, now=112.0)) == ["Tell", "Kill"]
+    assert kinds(seen(**again, now=112.0, killed=True)) == []
+
+
+@pytest.mark.parametrize(
+    "spec", [{"terminationGracePeriodSeconds": 0}, {"domain": {"features": {"acpi": {"enabled": False}}}}]
+)
+def test_no_grace_or_no_acpi_is_killed_at_once(spec: dict[str, Any]) -> None:
+    assert kinds(seen(vmi=vmi("Running", deleted=True, **spec))) == ["Tell", "Kill"]
+
+
+def ended_as(domain: Domain | None, launcher: Launcher = Launcher.CONNECTED, **spec: Any) -> str:
+    (written, *_) = plan(seen(vmi=vmi("Running", **spec), domain=domain, launcher=launcher)).actions
+    assert isinstance(written, guest.WriteStatus)
+    return str(written.status["phase"])
+
+
+def test_how_a_guest_ends() -> None:
+    off = Domain(status="shutoff", reason="shutdown")
+    assert ended_as(off) == ended_as(off, Launcher.DEAD) == "Succeeded"
+    killed = Domain(status="shutoff", reason="destroyed")
+    assert ended_as(killed) == "Failed" and ended_as(killed, terminationGracePeriodSeconds=0) == "Succeeded"
+    assert ended_as(Domain(status="shutoff", reason="crashed")) == "Failed"
+    assert ended_as(Domain(status="running"), Launcher.DEAD) == ended_as(None, Launcher.DEAD) == "Failed"
+
+
+def test_a_final_vmi_with_a_live_guest_is_killed_then_dismissed_then_forgotten() -> None:
+    final = {"vmi": vmi("Failed")}
+    assert kinds(seen(**final)) == ["Tell", "Kill"]
+    over = {**final, "killed": True, "domain": Domain(status="shutoff", reason="destroyed")}
+    assert kinds(seen(**over)) == ["Dismiss"]
+    assert kinds(seen(**over, dismissed=True)) == []
+    assert kinds(seen(**over, dismissed=True, launcher=Launcher.DEAD)) == ["Forget"]
+
+
+def test_a_network_that_cannot_be_fails_the_vmi_with_its_reason() -> None:
+    broken = {"network": Network.BROKEN, "problem": "the pod has no NIC eth0", "domain": Domain()}
+    taken = plan(seen(**broken)).actions[0]
+    assert isinstance(taken, guest.WriteStatus) and taken.status["phase"] == "Scheduled"
+    failed, told = plan(seen(**broken, vmi={**vmi("Scheduled"), "status": taken.status})).actions
+    assert isinstance(failed, guest.WriteStatus) and failed.status["phase"] == "Failed"
+    assert told == guest.Tell("Warning", "SyncFailed", "the pod has no NIC eth0")
