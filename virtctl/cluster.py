@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,8 @@ def access_of(context: click.Context) -> Access:
 
 def with_client(access: Access, call: Callable[[KubeClient], Coroutine[Any, Any, Any]]) -> Any:
     """The result of `call` with a client of the cluster. What the client raises passes through."""
+    import asyncio
+
     from virt_runtime.kube import KubeClient
 
     async def run() -> Any:

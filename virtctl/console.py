@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Coroutine
-from typing import Any
-
 import click
 
 from virtctl.cluster import access_of
@@ -28,26 +23,13 @@ You were disconnected from the console. This could be caused by one of the follo
 @click.pass_context
 def console(context: click.Context, vmi: str, timeout: int) -> None:
     """Connect to a console of a virtual machine instance."""
-    from virt_runtime.access import Access
-    from virtctl.stream import Disconnected, StreamFailed, opened
-    from virtctl.terminal import raw_mode, show, typed
+    import asyncio
 
-    async def run(access: Access) -> None:
-        path = f"/apis/subresources.kubevirt.io/v1/namespaces/{access.namespace}/virtualmachineinstances/{vmi}/console"
-        async with opened(access, path, timeout * 60.0) as stream:
-            hint = f"Successfully connected to {vmi} console. Press Ctrl+] or Ctrl+5 to exit console."
-            click.echo(hint, err=True)
-            descriptor = sys.stdin.fileno()
-
-            async def send_typed() -> None:
-                async for keys in typed(descriptor):
-                    await stream.send(keys)
-
-            with raw_mode(descriptor):
-                await _first_of(stream.copy_to(show), send_typed())
+    from virtctl.attendance import attend
+    from virtctl.stream import Disconnected, StreamFailed
 
     try:
-        asyncio.run(run(access_of(context)))
+        asyncio.run(attend(access_of(context), vmi, timeout * 60.0))
     except KeyboardInterrupt:
         click.echo()
     except StreamFailed as error:
@@ -55,16 +37,3 @@ def console(context: click.Context, vmi: str, timeout: int) -> None:
     except (Disconnected, ConnectionError) as error:
         click.echo(_GONE, err=True)
         raise CommandFailed(str(error)) from error
-
-
-async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
-    """Until one of the ways ends; what it raised is raised."""
-    tasks = [asyncio.ensure_future(way) for way in ways]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandFailed as failed:
         return _complain(str(failed))
     except click.UsageError as mistake:
-        return _complain(_mistake(mistake, words))
+        return _complain(_mistake(mistake))
     except (click.Abort, KeyboardInterrupt):
         return _FAILED
     except BrokenPipeError:
@@ -76,7 +76,7 @@ def _complain(line: str) -> int:
     return _FAILED
 
 
-def _mistake(mistake: click.UsageError, words: Sequence[str]) -> str:
+def _mistake(mistake: click.UsageError) -> str:
     """A mistake in the command line, in the words in which such tools say it."""
     if isinstance(mistake, click.NoSuchOption):
         dashes = "unknown flag" if mistake.option_name.startswith("--") else "unknown shorthand flag"
@@ -85,11 +85,8 @@ def _mistake(mistake: click.UsageError, words: Sequence[str]) -> str:
         return "accepts 1 arg(s), received 0"
     message = mistake.format_message()
     if message.startswith("No such command"):
-        return f'unknown command "{_command(words)}" for "virtctl"'
+        name = message.split("'")[1]
+        return f'unknown command "{name}" for "virtctl"'
     if message.startswith("Got unexpected extra argument"):
-        return f"accepts 1 arg(s), received more: {message.partition('(')[2].rstrip(')')}"
+        return f"accepts 1 arg(s), received {1 + len(message.partition('(')[2].split())}"
     return message
-
-
-def _command(words: Sequence[str]) -> str:
-    return next((word for word in words if word not in group.commands and not word.startswith("-")), "")

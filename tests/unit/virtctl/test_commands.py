@@ -1,0 +1,143 @@
+"""Every command: what it prints, where, and its exit code. (The console is tried as a process, beside this.)"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.unit.virtctl.api_server import GROUP, REPOSITORY, ApiServer, api_server
+from virtctl.main import main
+
+VM = f"{GROUP}/v1/namespaces/ns/virtualmachines/a"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    with api_server(tmp_path_factory.mktemp("virtctl")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: ApiServer) -> ApiServer:
+    running.calls.clear()
+    running.headers.clear()
+    running.refusal = None
+    return running
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def virtctl(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line against a server, in this process."""
+
+    def run(server: ApiServer, *words: str) -> Done:
+        code = main(["--kubeconfig", server.kubeconfig, *words])
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "body"),
+    [
+        (["start", "a"], f"{VM}/start", {}),
+        (["start", "a", "--paused"], f"{VM}/start", {"paused": True}),
+        (["start", "a", "--paused=false"], f"{VM}/start", {}),
+        (["stop", "a"], f"{VM}/stop", {}),
+        (["stop", "a", "--force", "--grace-period=0"], f"{VM}/stop", {"gracePeriod": 0}),
+        (["stop", "--force=true", "--grace-period", "5", "a"], f"{VM}/stop", {"gracePeriod": 5}),
+        (["restart", "a"], f"{VM}/restart", {}),
+        (["restart", "a", "--force", "--grace-period=0"], f"{VM}/restart", {"gracePeriodSeconds": 0}),
+        (["restart", "a", "-n", "other"], f"{VM.replace('/ns/', '/other/')}/restart", {}),
+        (["-n", "other", "restart", "a"], f"{VM.replace('/ns/', '/other/')}/restart", {}),
+    ],
+)
+def test_power(virtctl: Run, server: ApiServer, words: list[str], path: str, body: dict[str, object]) -> None:
+    done = virtctl(server, *words)
+    verb = path.rpartition("/")[2]
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"VM a was scheduled to {verb}\n", "")
+    assert server.calls == [("PUT", path, body)]
+    assert server.headers[0]["Authorization"] == "Bearer sesame"
+
+
+def test_dry_run_says_so(virtctl: Run, server: ApiServer) -> None:
+    done = virtctl(server, "start", "a", "--dry-run")
+    assert done.stdout == "Dry Run execution\nVM a was scheduled to start\n"
+    assert server.calls[0][2] == {"dryRun": ["All"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["start", "a"], "Error starting VirtualMachine {}"),
+        (["stop", "a"], "error stopping VirtualMachine {}"),
+        (["stop", "a", "--force", "--grace-period=0"], "error force stopping VirtualMachine: {}"),
+        (["restart", "a"], "error restarting VirtualMachine: {}"),
+        (["restart", "a", "--force", "--grace-period=0"], "error force restarting VirtualMachine: {}"),
+    ],
+)
+def test_refusals_are_one_line(virtctl: Run, server: ApiServer, words: list[str], line: str) -> None:
+    why = 'Operation cannot be fulfilled on virtualmachine.kubevirt.io "a": VM is already running'
+    server.refusal = (409, why)
+    done = virtctl(server, *words)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", line.format(why) + "\n")
+
+
+def test_version(virtctl: Run, server: ApiServer) -> None:
+    done = virtctl(server, "version")
+    client, cluster = done.stdout.splitlines()
+    assert client.startswith('Client Version: version.Info{GitVersion:"v')
+    assert cluster.startswith('Server Version: version.Info{GitVersion:"v9.9.9", GitCommit:"", ')
+    assert cluster.endswith('Platform:"linux/amd64"}')
+    assert virtctl(server, "version", "--client").stdout.splitlines() == [client]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["evict", "x"], 'unknown command "evict" for "virtctl"'),
+        (["-n", "x", "evict"], 'unknown command "evict" for "virtctl"'),
+        (["start"], "accepts 1 arg(s), received 0"),
+        (["start", "a", "b", "c"], "accepts 1 arg(s), received 3"),
+        (["start", "a", "--frobnicate"], "unknown flag: --frobnicate"),
+        (["stop", "a", "--force"], "Must both use --force=true and set --grace-period."),
+        (["stop", "a", "--grace-period=0"], "Must both use --force=true and set --grace-period."),
+        (
+            ["start", "a", "--kubeconfig", "/nowhere"],
+            "error: cannot read kubeconfig /nowhere: No such file or directory",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], words: list[str], line: str) -> None:
+    assert main(words) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", line + "\n")
+
+
+def test_a_cluster_out_of_reach_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["start", "a", "--server", "http://127.0.0.1:1"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "cannot be reached" in said
+
+
+def test_help_needs_nothing_that_is_slow_to_import() -> None:
+    code = (
+        "import sys; from virtctl.main import main; main(['--help']); main(['console', '--help']);"
+        "print([name for name in ('aiohttp', 'yaml', 'ssl', 'asyncio') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
+    assert done.stdout.splitlines()[-1] == "[]"
