@@ -1,0 +1,133 @@
+"""The console server over real mutual TLS, with a Unix socket in the place of QEMU's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import trustme
+
+from tests.fakes.waiting import until
+from virt_handler.adapters.console import CLIENT_NAME, console_app
+from virt_handler.adapters.metric_table import TABLE
+from virt_handler.adapters.streams import PROTOCOL
+from virt_runtime.metrics import Metrics
+from virt_runtime.serve import serving
+from virt_runtime.tls import Pair, ServingCertificate
+
+SERVER_NAME = "n1.virt-handler.kubevirt.svc"
+ROOM = "volumes/kubernetes.io~empty-dir/private"
+
+
+class Qemu:
+    """One client at a time, as QEMU's chardev: a second waits in the backlog."""
+
+    def __init__(self) -> None:
+        self.connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append((reader, writer))
+
+    async def hear(self) -> bytes:
+        return await self.connections[-1][0].read(100)
+
+    def say(self, data: bytes) -> None:
+        self.connections[-1][1].write(data)
+
+
+class World:
+    def __init__(self, url: str, qemu: Qemu, authority: trustme.CA, metrics: Metrics) -> None:
+        self.url, self.qemu, self.authority, self.metrics = url, qemu, authority, metrics
+
+    @contextlib.asynccontextmanager
+    async def dial(
+        self, path: str = "ns/virtualmachineinstances/a/console", name: str = CLIENT_NAME
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        context = ssl.create_default_context(cadata=self.authority.cert_pem.bytes().decode())
+        self.authority.issue_cert(common_name=name).configure_cert(context)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(
+                f"{self.url}/v1/namespaces/{path}", ssl=context, server_hostname=SERVER_NAME, protocols=(PROTOCOL,)
+            ) as socket,
+        ):
+            yield socket
+
+    def active(self) -> float:
+        return self.metrics.gauge("kubevirt_console_active_connections").labels("ns", "a")._value.get()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    directory = tmp_path / "p" / ROOM / "v"
+    directory.mkdir(parents=True)
+    qemu, authority, metrics = Qemu(), trustme.CA(), Metrics(TABLE)
+    issued = authority.issue_cert(SERVER_NAME)
+    chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
+    pair = Pair(certificate=chain, key=issued.private_key_pem.bytes())
+    tls = ServingCertificate(lambda: pair, authority.cert_pem.bytes, clients_required=True)
+
+    def find(namespace: str, name: str) -> tuple[str, str] | None:
+        return ("p", "v") if (namespace, name) == ("ns", "a") else None
+
+    app = console_app(str(tmp_path), find, metrics)
+    with contextlib.chdir(directory):  # a relative path is short enough for a socket
+        server = await asyncio.start_unix_server(qemu.accept, "virt-serial0")
+    async with server, serving(app, 0, tls.context(), "127.0.0.1") as port:
+        yield World(f"https://127.0.0.1:{port}", qemu, authority, metrics)
+
+
+async def test_bytes_go_both_ways(world: World) -> None:
+    async with world.dial() as client:
+        assert client.protocol == PROTOCOL
+        await until(lambda: world.qemu.connections)
+        await client.send_bytes(b"root\n")
+        assert await world.qemu.hear() == b"root\n"
+        world.qemu.say(b"login: ")
+        assert await client.receive_bytes() == b"login: "
+        assert world.active() == 1
+    await until(lambda: world.active() == 0)
+
+
+async def test_a_second_client_evicts_the_first(world: World) -> None:
+    async with world.dial() as first:
+        await until(lambda: len(world.qemu.connections) == 1)
+        async with world.dial() as second:
+            assert (await first.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+            await until(lambda: len(world.qemu.connections) == 2)
+            world.qemu.say(b"hello")
+            assert await second.receive_bytes() == b"hello"
+
+
+async def test_the_end_of_the_guest_ends_the_console(world: World) -> None:
+    async with world.dial() as client:
+        await until(lambda: world.qemu.connections)
+        world.qemu.connections[0][1].close()
+        assert (await client.receive()).type is aiohttp.WSMsgType.CLOSE
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "status"),
+    [
+        ("ns/virtualmachineinstances/a/console", "somebody else", 403),
+        ("ns/virtualmachineinstances/other/console", CLIENT_NAME, 404),
+        ("ns/virtualmachineinstances/a/vnc", CLIENT_NAME, 500),
+    ],
+)
+async def test_refusals(world: World, path: str, name: str, status: int) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        async with world.dial(path, name):
+            pass
+    assert caught.value.status == status
+
+
+async def test_without_a_certificate_there_is_no_connection(world: World) -> None:
+    context = ssl.create_default_context(cadata=world.authority.cert_pem.bytes().decode())
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientError):
+            await session.get(world.url, ssl=context, server_hostname=SERVER_NAME)
