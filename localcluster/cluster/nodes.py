@@ -55,7 +55,7 @@ def start(store: Store, spec: Spec, node: Node, binaries: Path) -> None:
     child = wait_for(
         f"{node.name}'s init", partial(first_child, outer.pid), seconds=60, mend="see its node.log", every=0.01
     )
-    links.plug(spec.name, node.index, child)
+    links.plug(spec.name, node.index, node.address, child)
     init = wait_for(f"{node.name}'s init", partial(identify, child), seconds=10, mend="see its node.log", every=0.01)
     record = {"outer": outer.document(), "init": init.document()}
     write(store.node(node.name) / "process.json", json.dumps(record) + "\n")

@@ -83,11 +83,17 @@ def exists(link: str) -> bool:
     return Path(f"/sys/class/net/{link}").exists()
 
 
-def plug(cluster: str, node: int, pid: int) -> None:
+def hardware_address(address: IPv4Address) -> str:
+    """Of the network card of the node with this address: the same at every boot, so nobody's ARP cache is wrong."""
+    return ":".join(f"{byte:02x}" for byte in (0x0A, 0x58, *address.packed))
+
+
+def plug(cluster: str, node: int, address: IPv4Address, pid: int) -> None:
     """Lay a cable from the bridge to `eth0` in the network namespace of process `pid`."""
-    cable = cable_name(cluster, node)
+    cable, hardware = cable_name(cluster, node), hardware_address(address)
     unplug(cluster, node)
-    run(["ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", str(pid)])
+    far_end = ["peer", "name", "eth0", "address", hardware, "netns", str(pid)]
+    run(["ip", "link", "add", cable, "type", "veth", *far_end])
     run(["ip", "link", "set", cable, "master", bridge_name(cluster), "up"])
 
 

@@ -14,9 +14,12 @@ SYSCTLS = {
     "net/ipv4/ip_forward": "1",
     "net/ipv4/conf/all/rp_filter": "0",
     "net/ipv4/conf/default/rp_filter": "0",
+    "net/ipv4/conf/default/proxy_arp": "1",
+    "net/ipv4/neigh/default/proxy_delay": "0",
     "net/ipv6/conf/all/forwarding": "1",
     "net/ipv4/conf/all/route_localnet": "1",
 }
+"""proxy_arp: a guest that took over its pod's address believes the other pods of the node to be on its link."""
 
 
 def arrange(document: dict[str, Any]) -> None:

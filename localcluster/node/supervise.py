@@ -20,7 +20,7 @@ from localcluster.render.places import BIN, CONTAINERD, LOGS, PKI
 
 TICK_SECONDS = 0.1
 BACK_OFF_SECONDS = 1.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 8.0
 LOG_BYTES = 50_000_000
 """A log longer than this is set aside (one generation) when its component starts."""
 
@@ -88,11 +88,14 @@ class Supervised:
             )
         print(f"{_now()} {self.name} started", flush=True)
 
-    def stop(self, deadline: float) -> None:
-        """Ask it to end, and end it at `deadline` (monotonic)."""
+    def ask_to_end(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+
+    def wait_for_end(self, deadline: float) -> None:
+        """Give it until `deadline` (monotonic), then end it."""
         if self._process is None:
             return
-        self._process.terminate()
         try:
             self._process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -119,7 +122,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def run_components(documents: list[dict[str, Any]], api: str) -> None:
-    """Run until SIGTERM, then end the components, last started first, etcd at the very end."""
+    """Run until SIGTERM; then end the components, the store that others write to last."""
     _soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     signal.signal(signal.SIGTERM, _on_signal)
@@ -132,6 +135,14 @@ def run_components(documents: list[dict[str, Any]], api: str) -> None:
             time.sleep(TICK_SECONDS)
     except _Stopped:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        deadline = time.monotonic() + STOP_SECONDS
-        for component in reversed(components):
-            component.stop(deadline)
+        stores = [component for component in components if component.name == "etcd"]
+        _end([component for component in components if component not in stores])
+        _end(stores)
+
+
+def _end(components: list[Supervised]) -> None:
+    for component in components:
+        component.ask_to_end()
+    deadline = time.monotonic() + STOP_SECONDS
+    for component in components:
+        component.wait_for_end(deadline)
