@@ -17,6 +17,7 @@ from virt_api.adapters.machines import Machines
 from virt_api.adapters.streams import Streams
 from virt_api.adapters.subresources import Subresources
 from virt_api.adapters.webhooks import Webhooks
+from virt_api.plan.admission import prepare
 from virt_runtime import log
 from virt_runtime.clock import RealClock
 from virt_runtime.kube import KubeClient
@@ -62,6 +63,7 @@ async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, s
         knowledge = Knowledge(kube)
         tasks.create_task(knowledge.run())
         await knowledge.wait()
+        prepare()
         app = operations_app(metrics)
         Webhooks(kube, knowledge, flags.namespace, RealClock()).add_to(app)
         handlers = client_context(flags.ca_file, flags.handler_certificates)

@@ -140,6 +140,12 @@ ADMISSIONS: dict[str, Callable[[Request, World], Verdict]] = {
 }
 
 
+def prepare() -> None:
+    """Build the schemas now, which the first review would else wait for."""
+    for kind in ("VirtualMachine", "VirtualMachineInstance", "VirtualMachineInstanceMigration"):
+        check(kind, {"spec": {}})
+
+
 def answer(path: str, request: Raw, world: World) -> Raw:
     """The AdmissionReview that answers `request` (the `request` of one) at a path of `ADMISSIONS`."""
     new = table(request, "object")

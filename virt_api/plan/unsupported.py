@@ -34,10 +34,13 @@ _VOLUME = "volumes.*."
 SPEC: tuple[Row, ...] = (
     # placement and life
     Row("evictionStrategy", "live migration", ("LiveMigrate", "External")),
-    Row("serviceAccountName", "a service account for the pod"),
     Row("accessCredentials", "access credentials"),
     Row("resourceClaims", "dynamic resource allocation"),
     Row("utilityVolumes", "utility volumes"),
+    Row("readinessProbe.exec", "probes through the guest agent"),
+    Row("readinessProbe.guestAgentPing", "probes through the guest agent"),
+    Row("livenessProbe.exec", "probes through the guest agent"),
+    Row("livenessProbe.guestAgentPing", "probes through the guest agent"),
     # CPU and memory
     Row("domain.cpu.dedicatedCpuPlacement", "dedicated CPUs"),
     Row("domain.cpu.isolateEmulatorThread", "dedicated CPUs"),
@@ -46,15 +49,14 @@ SPEC: tuple[Row, ...] = (
     Row("domain.memory.hugepages", "huge pages"),
     Row("domain.memory.reservedOverhead", "memory overhead of one's own"),
     # the board
-    Row("domain.firmware.bootloader.efi", "EFI boot"),
+    Row("domain.firmware.bootloader.efi.persistent", "UEFI variables that outlive the guest"),
     Row("domain.firmware.kernelBoot", "booting a kernel from a container"),
     Row("domain.firmware.acpi", "ACPI tables of one's own"),
     Row("domain.launchSecurity", "confidential guests"),
-    Row("domain.rebootPolicy", "ending the VMI at reboot", ("Terminate",)),
     Row("domain.ioThreads", "I/O threads"),
     Row("domain.ioThreadsPolicy", "I/O threads"),
-    Row("domain.features.smm", "system management mode"),
     # devices
+    Row(_DEVICES + "autoattachInputDevice", "an input device of one's own accord"),
     Row(_DEVICES + "autoattachVSOCK", "vsock"),
     Row(_DEVICES + "clientPassthrough", "USB redirection"),
     Row(_DEVICES + "downwardMetrics", "downward metrics"),
@@ -64,12 +66,13 @@ SPEC: tuple[Row, ...] = (
     Row(_DEVICES + "panicDevices", "panic devices"),
     Row(_DEVICES + "sound", "sound"),
     Row(_DEVICES + "tpm", "a TPM"),
-    Row(_DEVICES + "video", "a video device of one's choice"),
     # disks
     Row(_DISK + "lun", "LUN passthrough"),
     Row(_DISK + "dedicatedIOThread", "I/O threads"),
     Row(_DISK + "shareable", "sharing a disk between guests"),
     Row(_DISK + "changedBlockTracking", "changed block tracking"),
+    Row(_DISK + "blockSize.matchVolume", "the block size of the volume"),
+    Row(_DISK + "tag", "device role tags"),
     # interfaces and networks
     Row(_INTERFACE + "sriov", "SR-IOV"),
     Row(_INTERFACE + "passtBinding", "the passt binding"),
