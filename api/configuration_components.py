@@ -90,9 +90,9 @@ class SupportContainerResources(View, frozen=True, kw_only=True):
 class TLSConfiguration(View, frozen=True, kw_only=True):
     """TLS of our servers."""
 
-    min_tls_version: Annotated[
-        str, crd_enum("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
-    ] = field(name="minTLSVersion", default="")
+    min_tls_version: Annotated[str, crd_enum("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")] = field(
+        name="minTLSVersion", default=""
+    )
     """Oldest version spoken; empty means 1.2."""
     ciphers: Annotated[tuple[str, ...], SET_LIST] = ()
     """Cipher suites for 1.2 and older."""

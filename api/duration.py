@@ -7,7 +7,6 @@ so that a value which passed through us compares equal as text.
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 _UNITS = {
     "ns": 1,
@@ -40,8 +39,7 @@ def parse_duration(text: str) -> int:
         match = _PART.match(body, position)
         if match is None:
             raise InvalidDuration(f"not a duration: {text[:80]!r}")
-        digits = match[1] if match[1][0] != "." else f"0{match[1]}"
-        total += int(Fraction(digits) * _UNITS[match[2]])
+        total += _part(match[1], _UNITS[match[2]])
         position = match.end()
     signed = -total if text[0] == "-" else total
     if not -_LIMIT <= signed < _LIMIT:
@@ -67,6 +65,13 @@ def format_duration(nanoseconds: int) -> str:
         return sign + seconds
     hours, minutes = divmod(minutes, 60)
     return f"{sign}{hours}h{minutes}m{seconds}" if hours else f"{sign}{minutes}m{seconds}"
+
+
+def _part(digits: str, unit: int) -> int:
+    """Nanoseconds of one number; the fraction is computed in floating point and cut, as Go does."""
+    whole, _, fraction = digits.partition(".")
+    nanoseconds = int(whole or "0") * unit
+    return nanoseconds + int(float(fraction) * (unit / 10 ** len(fraction))) if fraction else nanoseconds
 
 
 def _below_a_second(nanoseconds: int) -> str:

@@ -1,25 +1,38 @@
 """Label selectors: the structure in specs, and the text of `kubectl -l` and of scale subresources.
 
-Both become the same tuple of requirements; `matches` asks a set of labels. A selector that is absent (None) matches
-nothing, an empty one matches everything: the callers of `matches` say which they mean.
+Both become the same tuple of requirements; `matches` asks a set of labels. A selector that is absent (None) chooses
+nothing, an empty one everything: `selects` knows the difference, `matches` has no absence.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from api.meta import LabelSelector, LabelSelectorRequirement
+from api.meta import LabelSelector
 
 Labels = Mapping[str, str]
-Requirements = tuple[LabelSelectorRequirement, ...]
 
-_SET = re.compile(r"\s*([^\s=!,()]+)\s+(in|notin)\s*\(([^()]*)\)\s*", re.ASCII)
-_EQUAL = re.compile(r"\s*([^\s=!,()]+)\s*(==|=|!=)\s*([^\s=!,()]*)\s*", re.ASCII)
-_PRESENT = re.compile(r"\s*(!?)\s*([^\s=!,()]+)\s*", re.ASCII)
+
+class Requirement(NamedTuple):
+    """One test. `operator` is as in the text form: = == != in notin > <, and exists or ! for mere presence."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+Requirements = tuple[Requirement, ...]
+
+_WORD = r"[^\s=!,()<>]+"
+_SET = re.compile(rf"\s*({_WORD})\s+(in|notin)\s*\(([^()]*)\)\s*", re.ASCII)
+_EXACT = re.compile(rf"\s*({_WORD})\s*(==|=|!=|>|<)\s*({_WORD}|)\s*", re.ASCII)
+_PRESENT = re.compile(rf"\s*(!?)\s*({_WORD})\s*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
-_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_STRUCTURED = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 
 
 class InvalidSelector(ValueError):
@@ -28,22 +41,23 @@ class InvalidSelector(ValueError):
 
 def requirements(selector: LabelSelector) -> Requirements:
     """All tests of the structure, its matchLabels first (sorted by key). Raises InvalidSelector."""
-    equal = tuple(
-        LabelSelectorRequirement(key=key, operator="In", values=(value,))
-        for key, value in sorted(selector.match_labels.items())
-    )
-    return tuple(_checked(one) for one in equal + selector.match_expressions)
+    found = [Requirement(key, "=", (value,)) for key, value in sorted(selector.match_labels.items())]
+    for expression in selector.match_expressions:
+        if expression.operator not in _STRUCTURED:
+            raise InvalidSelector(f'"{expression.operator[:80]}" is not a valid label selector operator')
+        found.append(Requirement(expression.key, _STRUCTURED[expression.operator], expression.values))
+    return tuple(_checked(one) for one in found)
 
 
 def parse_selector(text: str) -> Requirements:
-    """Requirements of `a=b,c!=d,e in (f,g),h notin (i),j,!k`. The empty text has none. Raises InvalidSelector."""
-    found: list[LabelSelectorRequirement] = []
+    """Requirements of `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>3`. The empty text has none. Raises InvalidSelector."""
+    found: list[Requirement] = []
     if not text.strip():
         return ()
     position = 0
     while True:
         requirement, position = _parse_one(text, position)
-        found.append(requirement)
+        found.append(_checked(requirement))
         if position == len(text):
             return tuple(found)
         if text[position] != ",":
@@ -66,58 +80,53 @@ def selects(selector: LabelSelector | None, labels: Labels) -> bool:
     return selector is not None and matches(requirements(selector), labels)
 
 
-def _holds(requirement: LabelSelectorRequirement, labels: Labels) -> bool:
-    present = requirement.key in labels
+def _holds(requirement: Requirement, labels: Labels) -> bool:
+    value = labels.get(requirement.key)
     match requirement.operator:
-        case "In":
-            return present and labels[requirement.key] in requirement.values
-        case "NotIn":
-            return not present or labels[requirement.key] not in requirement.values
-        case "Exists":
-            return present
-        case _:
-            return not present
+        case "=" | "==" | "in":
+            return value in requirement.values
+        case "!=" | "notin":
+            return value not in requirement.values
+        case "exists":
+            return value is not None
+        case "!":
+            return value is None
+    if value is None or not _INTEGER.fullmatch(value):
+        return False
+    bound = int(requirement.values[0])
+    return int(value) > bound if requirement.operator == ">" else int(value) < bound
 
 
-def _parse_one(text: str, position: int) -> tuple[LabelSelectorRequirement, int]:
+def _parse_one(text: str, position: int) -> tuple[Requirement, int]:
     if (match := _SET.match(text, position)) is not None:
         values = tuple(sorted({value.strip() for value in match[3].split(",")}))
-        return _requirement(match[1], "In" if match[2] == "in" else "NotIn", values), match.end()
-    if (match := _EQUAL.match(text, position)) is not None:
-        return _requirement(match[1], "NotIn" if match[2] == "!=" else "In", (match[3],)), match.end()
+        return Requirement(match[1], match[2], values), match.end()
+    if (match := _EXACT.match(text, position)) is not None:
+        return Requirement(match[1], match[2], (match[3],)), match.end()
     if (match := _PRESENT.match(text, position)) is not None:
-        return _requirement(match[2], "DoesNotExist" if match[1] else "Exists", ()), match.end()
+        return Requirement(match[2], "!" if match[1] else "exists"), match.end()
     raise InvalidSelector(f"no requirement at character {position + 1} of {text[:200]!r}")
 
 
-def _requirement(key: str, operator: str, values: tuple[str, ...]) -> LabelSelectorRequirement:
-    return _checked(LabelSelectorRequirement(key=key, operator=operator, values=values))
-
-
-def _checked(requirement: LabelSelectorRequirement) -> LabelSelectorRequirement:
-    if requirement.operator not in _OPERATORS:
-        raise InvalidSelector(f"{requirement.operator!r} is not a valid label selector operator")
-    if bool(requirement.values) != (requirement.operator in ("In", "NotIn")):
-        raise InvalidSelector(f"values do not fit operator {requirement.operator} of {requirement.key!r}")
+def _checked(requirement: Requirement) -> Requirement:
+    if bool(requirement.values) == (requirement.operator in ("exists", "!")):
+        raise InvalidSelector(f"values do not fit operator {requirement.operator} of {requirement.key[:300]!r}")
     prefix, slash, name = requirement.key.rpartition("/")
     if not _NAME.fullmatch(name) or (slash and not (len(prefix) <= 253 and _PREFIX.fullmatch(prefix))):
         raise InvalidSelector(f"invalid label key {requirement.key[:300]!r}")
     for value in requirement.values:
         if value and not _NAME.fullmatch(value):
             raise InvalidSelector(f"invalid label value {value[:200]!r}")
+        if requirement.operator in (">", "<") and not _INTEGER.fullmatch(value):
+            raise InvalidSelector(f"not an integer: {value[:200]!r}")
     return requirement
 
 
-def _format_one(requirement: LabelSelectorRequirement) -> str:
-    key, values = requirement.key, requirement.values
-    match requirement.operator:
-        case "Exists":
-            return key
-        case "DoesNotExist":
-            return f"!{key}"
-        case "In" if len(values) == 1:
-            return f"{key}={values[0]}"
-        case "NotIn" if len(values) == 1:
-            return f"{key}!={values[0]}"
-        case operator:
-            return f"{key} {operator.lower()} ({','.join(sorted(values))})"
+def _format_one(requirement: Requirement) -> str:
+    key, operator = requirement.key, requirement.operator
+    if operator == "exists":
+        return key
+    if operator == "!":
+        return f"!{key}"
+    values = ",".join(sorted(requirement.values))
+    return f"{key} {operator} ({values})" if operator in ("in", "notin") else f"{key}{operator}{values}"

@@ -65,4 +65,3 @@ def strip_nulls(value: Json) -> Json:
     if isinstance(value, list | tuple):
         return [strip_nulls(item) for item in value if item is not None]
     return value
-

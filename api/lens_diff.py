@@ -84,9 +84,7 @@ def _list(held: list[Json], before: tuple[Any, ...], after: tuple[Any, ...], pla
     ]
 
 
-def _by_key(
-    held: list[Json], before: tuple[Any, ...], after: tuple[Any, ...], place: str
-) -> list[Operation] | None:
+def _by_key(held: list[Json], before: tuple[Any, ...], after: tuple[Any, ...], place: str) -> list[Operation] | None:
     """Item by item, or None where keys are missing or not unique, or the order of items changes."""
     slot = _key_slot(after or before)
     if slot is None:

@@ -3,7 +3,7 @@
 A quantity is a number with a suffix of one of three families: decimal SI (n u m k M G T P E), binary SI (Ki ... Ei) and
 decimal exponent (e3, E-2). The value is exact here, a Fraction of bytes, cores or whatever is counted. The canonical
 form is the one apimachinery prints: no fraction digits, the largest suffix of the value's own family that allows it, at
-most nano precision (rounded away from zero).
+most nano precision (rounded away from zero). Binary values are capped at 2**63-1, as there.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 _BINARY = {"": 0, "Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL_BY_EXPONENT = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
 _NANO = 10**9
-_MAX_EXPONENT = 2200
-_MAX_LENGTH = 1024
+_MAX_EXPONENT = 999
+_MAX_LENGTH = 256
 _LARGEST = 2**63 - 1
 
 
 def parse_quantity(value: Quantity) -> Fraction:
-    """The exact value of a quantity, rounded up to nano and capped at 2**63-1 as apimachinery does.
+    """The exact value of a quantity, in whole billionths.
 
     Raises InvalidQuantity for anything else than a number or a well-formed text.
     """
@@ -49,7 +49,7 @@ def parse_quantity(value: Quantity) -> Fraction:
 def format_quantity(value: Quantity | Fraction, family: Family | None = None) -> str:
     """The canonical text, in the suffix family of the input (a Fraction has DECIMAL_SI) or in the given one."""
     if isinstance(value, Fraction):
-        exact, own = _bounded(value), Family.DECIMAL_SI
+        exact, own = _nanos(value), Family.DECIMAL_SI
     else:
         exact, own = _parse(value)
     return _canonical(exact, family or own)
@@ -76,7 +76,7 @@ def add_quantities(left: Quantity, right: Quantity) -> str:
     """The canonical sum, in the family of `left` (of `right` when left is zero)."""
     one, one_family = _parse(left)
     other, other_family = _parse(right)
-    return _canonical(_bounded(one + other), one_family if one else other_family)
+    return _canonical(one + other, one_family if one else other_family)
 
 
 def quantity_bytes(value: Quantity) -> int:
@@ -98,8 +98,11 @@ def _parse(value: Quantity) -> tuple[Fraction, Family]:
     sign, digits, suffix = match[1], match[2], match[3] or ""
     exact = Fraction(digits if digits[0] != "." else f"0{digits}")
     scale, family = _scale(suffix)
-    exact *= scale
-    return _bounded(-exact if sign == "-" else exact), family
+    exact = _nanos(exact * scale)
+    if family is Family.BINARY_SI:
+        exact = min(exact, Fraction(_LARGEST))
+        family = Family.DECIMAL_SI if exact < 1 else family
+    return -exact if sign == "-" else exact, family
 
 
 def _text(value: Quantity) -> str:
@@ -122,15 +125,13 @@ def _scale(suffix: str) -> tuple[Fraction, Family]:
     if suffix in _BINARY:
         return Fraction(2 ** _BINARY[suffix]), Family.BINARY_SI
     exponent = suffix[1:]
-    if len(exponent) > 5:
+    if len(exponent) > 5 or abs(int(exponent)) > _MAX_EXPONENT:
         raise InvalidQuantity(f"exponent out of range: {suffix[:80]!r}")
-    bounded = max(-_MAX_EXPONENT, min(_MAX_EXPONENT, int(exponent)))
-    return Fraction(10) ** bounded, Family.DECIMAL_EXPONENT
+    return Fraction(10) ** int(exponent), Family.DECIMAL_EXPONENT
 
 
-def _bounded(exact: Fraction) -> Fraction:
-    nano = Fraction(_ceil_away(exact * _NANO), _NANO)
-    return max(Fraction(-_LARGEST), min(Fraction(_LARGEST), nano))
+def _nanos(exact: Fraction) -> Fraction:
+    return Fraction(_ceil_away(exact * _NANO), _NANO)
 
 
 def _ceil_away(exact: Fraction) -> int:
@@ -145,9 +146,10 @@ def _canonical(exact: Fraction, family: Family) -> str:
         if abs(exact) >= 1024 and exact.denominator == 1:
             return _binary(int(exact))
         family = Family.DECIMAL_SI
-    mantissa, exponent = _decimal(exact)
     if family is Family.DECIMAL_SI:
+        mantissa, exponent = _decimal(exact, largest=18)
         return f"{mantissa}{_DECIMAL_BY_EXPONENT[exponent]}"
+    mantissa, exponent = _decimal(exact, largest=_MAX_EXPONENT)
     return f"{mantissa}e{exponent}" if exponent else str(mantissa)
 
 
@@ -156,11 +158,12 @@ def _binary(whole: int) -> str:
     for suffix, bits in _BINARY.items():
         if whole % (1 << bits) == 0:
             chosen = suffix
-    return f"{whole >> _BINARY[chosen]}{chosen}" if whole > 0 else f"-{-whole >> _BINARY[chosen]}{chosen}"
+    return f"{whole >> _BINARY[chosen]}{chosen}"
 
 
-def _decimal(exact: Fraction) -> tuple[int, int]:
+def _decimal(exact: Fraction, largest: int) -> tuple[int, int]:
+    """Mantissa and exponent, a multiple of three, as large as divides the value."""
     mantissa, exponent = int(exact * _NANO), -9
-    while exponent < 18 and mantissa % 1000 == 0:
+    while exponent < largest and mantissa % 1000 == 0:
         mantissa, exponent = mantissa // 1000, exponent + 3
     return mantissa, exponent

@@ -69,9 +69,7 @@ class VirtualMachineInstanceSpec(View, frozen=True, kw_only=True):
     """Host name of the guest; absent means the object's name."""
     subdomain: str = ""
     """Headless Service under which the guest has a DNS name."""
-    dns_policy: Annotated[
-        str, admission_enum("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
-    ] = ""
+    dns_policy: Annotated[str, admission_enum("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")] = ""
     """How the pod's resolv.conf is made, which DHCP passes on."""
     dns_config: PodDNSConfig | None = None
     """Additions to it."""

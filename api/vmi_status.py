@@ -164,9 +164,7 @@ class VirtualMachineInstanceStatus(View, frozen=True, kw_only=True):
     """Aspects, one per type."""
     node_name: str = ""
     """Node it runs on."""
-    phase_transition_timestamps: Annotated[
-        tuple[VirtualMachineInstancePhaseTransitionTimestamp, ...], ATOMIC_LIST
-    ] = ()
+    phase_transition_timestamps: Annotated[tuple[VirtualMachineInstancePhaseTransitionTimestamp, ...], ATOMIC_LIST] = ()
     """When each phase began."""
     interfaces: tuple[VirtualMachineInstanceNetworkInterface, ...] = ()
     """Network cards; the one on the pod network first."""

@@ -44,30 +44,35 @@ def test_recorded_requests_get_the_recorded_messages() -> None:
         ({"spec": []}, ['spec in body must be of type object: "array"']),
         ({"spec": {}}, ["spec.domain in body is required"]),
         (vmi(hostname=5), ['spec.hostname in body must be of type string: "integer"']),
-        (vmi(terminationGracePeriodSeconds="5"), [
-            'spec.terminationGracePeriodSeconds in body must be of type integer: "string"'
-        ]),
-        (vmi(terminationGracePeriodSeconds=1.5), [
-            'spec.terminationGracePeriodSeconds in body must be of type int64: "float64"'
-        ]),
-        (vmi(terminationGracePeriodSeconds=True), [
-            'spec.terminationGracePeriodSeconds in body must be of type int64: ""'
-        ]),
+        (
+            vmi(terminationGracePeriodSeconds="5"),
+            ['spec.terminationGracePeriodSeconds in body must be of type integer: "string"'],
+        ),
+        (
+            vmi(terminationGracePeriodSeconds=1.5),
+            ['spec.terminationGracePeriodSeconds in body must be of type int64: "float64"'],
+        ),
+        (
+            vmi(terminationGracePeriodSeconds=True),
+            ['spec.terminationGracePeriodSeconds in body must be of type int64: ""'],
+        ),
         (vmi(terminationGracePeriodSeconds=5.0), []),
-        (vmi(dnsPolicy="bogus"), [
-            "spec.dnsPolicy in body should be one of [ClusterFirst ClusterFirstWithHostNet Default None]"
-        ]),
+        (
+            vmi(dnsPolicy="bogus"),
+            ["spec.dnsPolicy in body should be one of [ClusterFirst ClusterFirstWithHostNet Default None]"],
+        ),
         (vmi(nodeSelector={"a": 1}), ['spec.nodeSelector.a in body must be of type string: "integer"']),
         (vmi(volumes=[{"name": "e", "emptyDisk": {}}]), ["spec.volumes.emptyDisk.capacity in body is required"]),
-        (vmi(volumes=[{"name": "e", "emptyDisk": {"capacity": True}}]), [
-            'spec.volumes.emptyDisk.capacity in body must be of type string,integer,number: "boolean"'
-        ]),
+        (
+            vmi(volumes=[{"name": "e", "emptyDisk": {"capacity": True}}]),
+            ['spec.volumes.emptyDisk.capacity in body must be of type string,integer,number: "boolean"'],
+        ),
         (vmi(readinessProbe={"httpGet": {"port": "http"}}), []),
         (vmi(readinessProbe={"httpGet": {}}), ["spec.readinessProbe.httpGet.port in body is required"]),
         (vmi(volumes={}), ['spec.volumes in body must be of type array: "object"']),
         (vmi(unknown={"x": [None]}), []),
     ],
-)  # fmt: skip
+)
 def test_messages(raw: Any, messages: list[str]) -> None:
     assert check("VirtualMachineInstance", raw) == messages
 
