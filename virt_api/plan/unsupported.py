@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 
 from virt_api.plan.causes import NOT_SUPPORTED, Cause
+from virt_api.plan.reading import table
+from virt_model import labels
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -33,6 +35,7 @@ _VOLUME = "volumes.*."
 
 SPEC: tuple[Row, ...] = (
     # placement and life
+    Row("architecture", "guests of another architecture", ("arm64", "s390x")),
     Row("evictionStrategy", "live migration", ("LiveMigrate", "External")),
     Row("accessCredentials", "access credentials"),
     Row("resourceClaims", "dynamic resource allocation"),
@@ -103,6 +106,23 @@ VM: tuple[Row, ...] = (
     Row("updateVolumesStrategy", "changing volumes of a running VM", ("Migration",)),
     Row("runStrategy", "receiving a migration from another cluster", ("WaitAsReceiver",)),
 )
+
+
+ANNOTATIONS: tuple[Row, ...] = (
+    Row("hooks.kubevirt.io/hookSidecars", "hook sidecars"),
+    Row(labels.IGNITION_DATA, "Ignition"),
+    Row("kubevirt.io/libvirt-log-filters", "log filters of libvirt"),
+)
+
+
+def unsupported_vmi(vmi: object, at: str = "") -> Iterator[Cause]:
+    """A cause for everything in a VMI, or in a template of VMIs at `at` (`spec.template.`), that is refused."""
+    yield from unsupported(table(vmi, "spec"), f"{at}spec", SPEC)
+    said = table(vmi, "metadata", "annotations")
+    for row in ANNOTATIONS:
+        if _asked_for(said.get(row.path)):
+            field = f"{at}metadata.annotations[{row.path}]"
+            yield Cause(reason=NOT_SUPPORTED, message=f"{field}: {row.what}: not supported yet", field=field)
 
 
 def unsupported(raw: object, at: str, rows: tuple[Row, ...]) -> Iterator[Cause]:

@@ -100,8 +100,7 @@ def test_defaults_settle_at_once(spec: Any) -> None:
 def test_what_is_said_stays_as_it_was_said() -> None:
     said = _vmi(evictionStrategy="LiveMigrateIfPossible", architecture="arm64", terminationGracePeriodSeconds=0)
     said["spec"]["domain"]["cpu"] = {"cores": 2, "model": "Haswell"}
-    code, stored = admit("virtualmachineinstances", said)
-    assert code == 201
+    stored = created_vmi(said, CONFIG, CHANCE)
     spec = stored["spec"]
     assert spec["domain"]["cpu"] == {"cores": 2, "model": "Haswell"}
     assert spec["domain"]["machine"] == {"type": "virt"}
@@ -283,6 +282,13 @@ def test_what_is_not_supported_yet_is_refused_by_its_path(place: tuple[str, ...]
             [("FieldValueNotSupported", f"{'.'.join(at)}.{field}")],
         )
         assert causes[0]["message"].endswith("not supported yet")
+
+
+def test_an_annotation_that_asks_for_something_is_refused_too() -> None:
+    vm = _vm()
+    vm["spec"]["template"]["metadata"]["annotations"] = {"hooks.kubevirt.io/hookSidecars": "[]"}
+    (cause,) = admit("virtualmachines", vm)[1]["details"]["causes"]
+    assert cause["field"] == "spec.template.metadata.annotations[hooks.kubevirt.io/hookSidecars]"
 
 
 def test_ten_causes_are_told_and_the_rest_counted() -> None:

@@ -12,8 +12,7 @@ from virt_api.plan.causes import INVALID, Cause
 from virt_api.plan.reading import Raw, find, table
 from virt_api.plan.rule import Subject, causes_of
 from virt_api.plan.rules.order import SPEC
-from virt_api.plan.unsupported import SPEC as NOT_YET
-from virt_api.plan.unsupported import unsupported
+from virt_api.plan.unsupported import unsupported_vmi
 from virt_model.config import ClusterConfig
 
 _TEMPLATE = "spec.template.spec"
@@ -23,7 +22,7 @@ def replicaset_causes(replicaset: Raw, config: ClusterConfig) -> list[Cause]:
     """Everything that is wrong with a replica set."""
     subject = Subject(spec=table(replicaset, "spec", "template", "spec"), at=_TEMPLATE, config=config)
     causes = [*causes_of(SPEC, subject), *_selector(replicaset)]
-    return causes or [*unsupported(subject.spec, _TEMPLATE, NOT_YET)]
+    return causes or [*unsupported_vmi(table(replicaset, "spec", "template"), "spec.template.")]
 
 
 def _selector(replicaset: Raw) -> Iterator[Cause]:

@@ -8,9 +8,7 @@ from virt_api.plan.causes import INVALID, REQUIRED, Cause
 from virt_api.plan.reading import Raw, flag, numbered, rows, table, text
 from virt_api.plan.rule import Subject, causes_of
 from virt_api.plan.rules.order import SPEC
-from virt_api.plan.unsupported import SPEC as NOT_YET_IN_SPEC
-from virt_api.plan.unsupported import VM as NOT_YET_IN_VM
-from virt_api.plan.unsupported import unsupported
+from virt_api.plan.unsupported import VM, unsupported, unsupported_vmi
 from virt_model.config import ClusterConfig
 from virt_model.phases import RunStrategy
 
@@ -26,8 +24,8 @@ def vm_causes(vm: Raw, config: ClusterConfig) -> list[Cause]:
     if causes:
         return causes
     return [
-        *unsupported(table(vm, "spec"), "spec", NOT_YET_IN_VM),
-        *unsupported(subject.spec, _TEMPLATE, NOT_YET_IN_SPEC),
+        *unsupported(table(vm, "spec"), "spec", VM),
+        *unsupported_vmi(table(vm, "spec", "template"), "spec.template."),
     ]
 
 

@@ -12,8 +12,7 @@ from virt_api.plan.causes import NOT_SUPPORTED, Cause
 from virt_api.plan.reading import Raw, find, table, text
 from virt_api.plan.rule import Subject, causes_of
 from virt_api.plan.rules.order import SPEC, VMI_CREATE
-from virt_api.plan.unsupported import SPEC as NOT_YET
-from virt_api.plan.unsupported import unsupported
+from virt_api.plan.unsupported import unsupported_vmi
 from virt_api.plan.users import User
 from virt_model import labels
 from virt_model.config import ClusterConfig
@@ -37,7 +36,7 @@ def created_causes(vmi: Raw, user: User, config: ClusterConfig) -> list[Cause]:
     """Everything that is wrong with a new VMI; what is not supported yet is told once the rest is right."""
     subject = Subject(spec=table(vmi, "spec"), at="spec", config=config)
     causes = [*causes_of(SPEC, subject), *causes_of(VMI_CREATE, subject), *_reserved_at_birth(vmi, user)]
-    return causes or [*unsupported(subject.spec, "spec", NOT_YET)]
+    return causes or [*unsupported_vmi(vmi)]
 
 
 def updated_causes(old: Raw, new: Raw, user: User, config: ClusterConfig) -> list[Cause]:
