@@ -8,24 +8,17 @@ import logging
 import os
 import platform
 import sys
-from datetime import UTC, datetime
 
-from virt_operator.adapters import pki
-from virt_operator.adapters.cluster import Cluster
-from virt_operator.adapters.perform import Performer, Refused
-from virt_operator.adapters.signer import RequestSigner
+from virt_operator.adapters.secrets import pair_of
 from virt_operator.adapters.webhooks import Webhooks
-from virt_operator.plan import step
 from virt_operator.plan.names import OPERATOR, OPERATOR_SECRET
 from virt_operator.plan.observed import Own
 from virt_operator.plan.settings import DEFAULT_NAMESPACE, Images
 from virt_runtime import log
 from virt_runtime.election import LeaderElector
 from virt_runtime.kube import KubeClient
-from virt_runtime.loop import Loop
 from virt_runtime.metrics import ClientObserver, Metrics, Row, client_rows
 from virt_runtime.process import run_daemon, together
-from virt_runtime.queue import WorkQueue
 from virt_runtime.reflector import Reflector
 from virt_runtime.resources import SECRETS
 from virt_runtime.serve import operations_app, serving
@@ -33,9 +26,6 @@ from virt_runtime.store import Store
 from virt_runtime.tls import Pair, ServingCertificate
 
 LOG = logging.getLogger(__name__)
-WORLD = "world"
-#: seconds; what we did is in the cache already, so the watch tells nothing new and we look again ourselves
-AFTER_ACTION = 0.01
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 METRICS = (
     Row(name="kubevirt_virt_operator_ready_status", kind="gauge", doc="1 when this replica can serve."),
@@ -81,8 +71,15 @@ async def run(options: argparse.Namespace) -> None:
         own = own_facts(options)
         await together(
             _serve(kube, options, metrics, elector),
-            elector.run(lambda: lead(kube, own)),
+            elector.run(lambda: _lead(kube, own)),
         )
+
+
+async def _lead(kube: KubeClient, own: Own) -> None:
+    """Imported only now: what the leader needs weighs 10 MiB, and the other replica never uses it."""
+    from virt_operator.leading import lead
+
+    await lead(kube, own)
 
 
 async def _serve(kube: KubeClient, options: argparse.Namespace, metrics: Metrics, elector: LeaderElector) -> None:
@@ -93,7 +90,7 @@ async def _serve(kube: KubeClient, options: argparse.Namespace, metrics: Metrics
     reflector.subscribe(lambda _old, new: present.set() if new else None)
 
     def pair() -> Pair:
-        certificate, private = pki.secret_pair(secrets.get(key) or {})
+        certificate, private = pair_of(secrets.get(key) or {})
         return Pair(certificate=certificate, key=private)
 
     async def listen() -> None:
@@ -105,32 +102,6 @@ async def _serve(kube: KubeClient, options: argparse.Namespace, metrics: Metrics
             await asyncio.Event().wait()
 
     await together(reflector.run(), listen())
-
-
-async def lead(kube: KubeClient, own: Own) -> None:
-    cluster = Cluster(kube, own)
-    queue = WorkQueue()
-    performer = Performer(kube, cluster, own.namespace)
-    failure = ""
-
-    async def reconcile(_key: str) -> float | None:
-        nonlocal failure
-        plan = step.decide(await cluster.observe(failure), datetime.now(UTC))
-        try:
-            await performer.perform(plan)
-        except Refused as refusal:
-            failure = refusal.message
-            raise
-        failure = ""
-        return AFTER_ACTION if plan.actions else plan.again_in
-
-    async def begin() -> None:
-        await cluster.synced()
-        cluster.on_change(lambda: queue.add(WORLD))
-        queue.add(WORLD)
-        await Loop(OPERATOR, queue, reconcile).run()
-
-    await together(cluster.run(), RequestSigner(kube, cluster, own.namespace).run(), begin())
 
 
 if __name__ == "__main__":

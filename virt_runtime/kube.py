@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 PAGE = 500
+#: asks for `metadata` alone: `kind` is then PartialObjectMetadata
+_METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 Objects = list[Json]
 
 
@@ -92,13 +94,19 @@ class KubeClient:
         return (await self.listing(res, namespace, label_selector, field_selector)).items
 
     async def listing(
-        self, res: Resource, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
+        self,
+        res: Resource,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        metadata_only: bool = False,
     ) -> Listing:
         """All pages, with the resourceVersion to watch from. Each item gets `apiVersion` and `kind`."""
+        accept = _accept(metadata_only, "List")
         query = _selectors(label_selector, field_selector) | {"limit": str(PAGE)}
         items: Objects = []
         while True:
-            page = await self._object("GET", res.path(namespace), query=query)
+            page = await self._object("GET", res.path(namespace), query=query, accept=accept)
             kind = str(page.get("kind", "")).removesuffix("List")
             items += [{"apiVersion": page.get("apiVersion"), "kind": kind, **item} for item in page.get("items") or []]
             metadata = page.get("metadata") or {}
@@ -159,10 +167,12 @@ class KubeClient:
         body: Json,
         field_manager: str,
         subresource: str | None = None,
+        metadata_only: bool = False,
     ) -> Json:
-        """Server-side apply, taking over fields that another manager holds."""
+        """Server-side apply, taking over fields that another manager holds. `metadata_only` is about the answer."""
         query = {"fieldManager": field_manager, "force": "true"}
-        return await self._patch("apply-patch+yaml", res.path(namespace, name, subresource), body, query)
+        path, accept = res.path(namespace, name, subresource), _accept(metadata_only)
+        return await self._patch("apply-patch+yaml", path, body, query, accept)
 
     async def delete(
         self,
@@ -205,6 +215,7 @@ class KubeClient:
         field_selector: str = "",
         resource_version: str = "",
         timeout_seconds: int = 300,
+        metadata_only: bool = False,
     ) -> AsyncIterator[WatchEvent]:
         """Changes after `resource_version` (all present objects first when it is ""), until the server closes."""
         query = _selectors(label_selector, field_selector) | {
@@ -214,14 +225,21 @@ class KubeClient:
         }
         if resource_version:
             query["resourceVersion"] = resource_version
-        return stream(self._transport, res.path(namespace), query, timeout_seconds)
+        return stream(self._transport, res.path(namespace), query, timeout_seconds, _accept(metadata_only))
 
-    async def _patch(self, kind: str, path: str, body: Any, query: dict[str, str]) -> Json:
-        return await self._object("PATCH", path, query=query, body=body, content_type=f"application/{kind}")
+    async def _patch(
+        self, kind: str, path: str, body: Any, query: dict[str, str], accept: str = "application/json"
+    ) -> Json:
+        content_type = f"application/{kind}"
+        return await self._object("PATCH", path, query=query, body=body, content_type=content_type, accept=accept)
 
     async def _object(self, method: str, path: str, **more: Any) -> Json:
         answer: Json = await self._transport.request(method, path, **more)
         return answer
+
+
+def _accept(metadata_only: bool, suffix: str = "") -> str:
+    return _METADATA.format(suffix) if metadata_only else "application/json"
 
 
 def _selectors(label_selector: str, field_selector: str) -> dict[str, str]:

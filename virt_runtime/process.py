@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio.sslproto
 import gc
 import logging
 import signal
@@ -15,10 +16,13 @@ from .election import LeadershipLost
 from .errors import Unreachable
 
 LOG = logging.getLogger(__name__)
+#: bytes that asyncio keeps ready per TLS connection; its own 256 KiB are for bulk transfer, we hold many idle watches
+TLS_BUFFER = 32 * 1024
 
 
 def run_daemon(main: Callable[[], Coroutine[Any, Any, None]]) -> NoReturn:
     """Run `main()`; SIGTERM and SIGINT cancel it. Exits 0 after a signal, 1 with one line after a known failure."""
+    asyncio.sslproto.SSLProtocol.max_size = TLS_BUFFER
     gc.freeze()  # modules live as long as the process: the collector need not walk them
     sys.exit(asyncio.run(_until_signal(main)))
 

@@ -37,9 +37,11 @@ class Reflector:
         namespace: str | None = None,
         label_selector: str = "",
         field_selector: str = "",
+        metadata_only: bool = False,
     ) -> None:
         self._kube, self._res, self.store = kube, res, store
         self._scope = (namespace, label_selector, field_selector)
+        self._metadata_only = metadata_only
         self._subscribers: list[Subscriber] = []
         self._version = ""
         self._failures = 0
@@ -63,7 +65,7 @@ class Reflector:
                 await self._back_off(error)
 
     async def _relist(self) -> None:
-        listing = await self._kube.listing(self._res, *self._scope)
+        listing = await self._kube.listing(self._res, *self._scope, metadata_only=self._metadata_only)
         self._failures = 0
         gone = self.store.keys() - {key_of(item) for item in listing.items}
         for item in listing.items:
@@ -76,7 +78,11 @@ class Reflector:
     async def _follow(self) -> None:
         seconds = random.randint(WATCH_SECONDS, 2 * WATCH_SECONDS)
         async for event in self._kube.watch(
-            self._res, *self._scope, resource_version=self._version, timeout_seconds=seconds
+            self._res,
+            *self._scope,
+            resource_version=self._version,
+            timeout_seconds=seconds,
+            metadata_only=self._metadata_only,
         ):
             self._failures = 0
             if event.type in ("ADDED", "MODIFIED"):

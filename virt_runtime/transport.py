@@ -56,13 +56,16 @@ class Transport:
         query: dict[str, str] | None = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Any:
         """Decoded JSON of the answer (text where it is not JSON). Raises `ApiError`."""
         data = None if body is None else msgspec.json.encode(body)
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1
             try:
-                async with self.send(method, path, query=query, data=data, content_type=content_type) as answer:
+                async with self.send(
+                    method, path, query=query, data=data, content_type=content_type, accept=accept
+                ) as answer:
                     content = await answer.read()
                     if answer.status < 400:
                         return _decode(answer, content)
@@ -84,12 +87,13 @@ class Transport:
         query: dict[str, str] | None = None,
         data: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
         timeout: aiohttp.ClientTimeout = REQUEST_TIMEOUT,
     ) -> _Sent:
         """One attempt, as a context manager that yields the raw response."""
         if self._session is None:
             raise RuntimeError("the client is not open: use `async with KubeClient.connect(...)`")
-        headers = {"Content-Type": content_type} if data is not None else {}
+        headers = {"Accept": accept} | ({"Content-Type": content_type} if data is not None else {})
         if token := self.access.token():
             headers["Authorization"] = f"Bearer {token}"
         call = self._session.request(

@@ -30,13 +30,13 @@ class _AnyEvent(msgspec.Struct):
 
 
 async def stream(
-    transport: Transport, path: str, query: dict[str, str], timeout_seconds: int
+    transport: Transport, path: str, query: dict[str, str], timeout_seconds: int, accept: str = "application/json"
 ) -> AsyncIterator[WatchEvent]:
     """Ends when the server closes; raises `ApiError` (`Gone` when the version is too old)."""
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=timeout_seconds + 30)
     decoder = msgspec.json.Decoder(_AnyEvent)
     try:
-        async with transport.send("GET", path, query=query, timeout=timeout) as answer:
+        async with transport.send("GET", path, query=query, timeout=timeout, accept=accept) as answer:
             if answer.status >= 400:
                 content = await answer.read()
                 raise from_status(answer.status, _object_or_empty(content), content.decode(errors="replace"))

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from virt_operator.adapters import pki
-from virt_operator.adapters.kinds import KUBE_SYSTEM, MANAGED, WORKLOADS
+from virt_operator.adapters.kinds import KUBE_SYSTEM, MANAGED, METADATA_ONLY, WORKLOADS
 from virt_operator.plan.bundle import KEY
 from virt_operator.plan.certificates import Held
-from virt_operator.plan.identity import Ref, contains, hash_of, ref_of
-from virt_operator.plan.names import CA_CONFIGMAP, CA_SECRET, HASH, MANAGED_SELECTOR
+from virt_operator.plan.identity import Ref, contains, hash_of
+from virt_operator.plan.names import CA_CONFIGMAP, CA_SECRET, MANAGED_SELECTOR
 from virt_operator.plan.observed import Observed, Own
 from virt_runtime.errors import NotFound
 from virt_runtime.kube import KubeClient
@@ -31,7 +31,10 @@ class Cluster:
             scopes += [KUBE_SYSTEM] if kind == "RoleBinding" else []
             for scope in scopes:
                 store = self._managed[(kind, scope)] = Store()
-                self._reflectors.append(Reflector(kube, resource, store, scope or None, MANAGED_SELECTOR))
+                brief = kind in METADATA_ONLY
+                self._reflectors.append(
+                    Reflector(kube, resource, store, scope or None, MANAGED_SELECTOR, metadata_only=brief)
+                )
         self._settled: dict[Ref, str] = {}
         self._facts = pki.FactCache()
 
@@ -42,14 +45,18 @@ class Cluster:
         await when_synced(self._kubevirts.synced, *(store.synced for store in self._managed.values()))
 
     def on_change(self, tell: Callable[[], None]) -> None:
-        """`tell` is called for every change of anything watched, but for the heartbeat of a status we do not read."""
+        """`tell` is called for every change of anything watched, except those that `remember` knew before."""
         for reflector in self._reflectors:
             reflector.subscribe(lambda _old, _new: tell())
 
     async def observe(self, failure: str = "") -> Observed:
         kubevirts = tuple(self._kubevirts.list())
         removing = any(each["metadata"].get("deletionTimestamp") for each in kubevirts)
-        managed = {ref_of(body): body for store in self._managed.values() for body in store.list()}
+        managed = {
+            Ref(kind, scope, body["metadata"]["name"]): body
+            for (kind, scope), store in self._managed.items()
+            for body in store.list()
+        }
         return Observed(
             own=self._own,
             kubevirts=kubevirts,
@@ -60,12 +67,11 @@ class Cluster:
             settled=frozenset(self._settled.items()),
         )
 
-    def remember(self, applied: Json, wanted: Json) -> None:
+    def remember(self, ref: Ref, applied: Json, wanted: Json) -> None:
         """What the API server made of an apply, before the watch tells."""
-        ref = ref_of(applied)
-        if HASH in (applied["metadata"].get("annotations") or {}) and not contains(applied, wanted):
+        if hash_of(applied) and not contains(applied, wanted):
             self._settled[ref] = hash_of(applied)
-        self._store_of(ref).put(applied)
+        self._managed[(ref.kind, ref.namespace)].put(applied)
 
     def kubevirt(self, ref: Ref) -> Json | None:
         return self._kubevirts.get(f"{ref.namespace}/{ref.name}")
@@ -76,9 +82,6 @@ class Cluster:
 
     def secret(self, name: str) -> Json | None:
         return self._managed[("Secret", self._own.namespace)].get(f"{self._own.namespace}/{name}")
-
-    def _store_of(self, ref: Ref) -> Store:
-        return self._managed[(ref.kind, ref.namespace)]
 
     def _held(self, managed: dict[Ref, Json]) -> Held:
         secrets = {ref.name: body for ref, body in managed.items() if ref.kind == "Secret"}

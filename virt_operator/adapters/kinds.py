@@ -30,6 +30,8 @@ WORKLOADS: Final[dict[str, r.Resource]] = {
     "VirtualMachine": r.VIRTUAL_MACHINES,
     "VirtualMachineInstance": r.VIRTUAL_MACHINE_INSTANCES,
 }
+#: too large to keep; their hash tells enough
+METADATA_ONLY: Final = frozenset({"CustomResourceDefinition"})
 KUBE_SYSTEM: Final = "kube-system"
 
 

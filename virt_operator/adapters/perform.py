@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from virt_operator.adapters import pki
 from virt_operator.adapters.cluster import Cluster
-from virt_operator.adapters.kinds import resource_of
+from virt_operator.adapters.kinds import METADATA_ONLY, resource_of
 from virt_operator.plan.actions import (
     Action,
     Apply,
@@ -75,14 +75,17 @@ class Performer:
         ref = ref_of(body)
         resource = resource_of(ref.kind)
         try:
-            applied = await self._kube.apply(resource, ref.namespace or None, ref.name, body, OPERATOR)
+            brief = ref.kind in METADATA_ONLY
+            applied = await self._kube.apply(
+                resource, ref.namespace or None, ref.name, body, OPERATOR, metadata_only=brief
+            )
         except (Conflict, Unreachable):
             raise
         except ApiError as error:
             if 400 <= error.status < 500:
                 raise Refused(error.status, error.reason, f"{ref}: {error.message}", error.body) from error
             raise
-        self._cluster.remember(applied, body)
+        self._cluster.remember(ref, applied, body)
 
     async def _delete(self, ref: Ref, uid: str) -> None:
         propagation = "Foreground" if ref.kind in ("Deployment", "DaemonSet") else None

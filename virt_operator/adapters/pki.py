@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from virt_operator.adapters.secrets import pair_of
 from virt_operator.plan.certificates import BACKDATED, Authority, Leaf, Wanted
 from virt_operator.plan.names import MANAGED_LABEL, OPERATOR
 from virt_operator.plan.signing import Asked
@@ -22,7 +23,7 @@ class Signer:
     """An authority's certificate with its key, as read from its Secret."""
 
     def __init__(self, secret: Json) -> None:
-        certificate, key = _secret_pair(secret)
+        certificate, key = pair_of(secret)
         self.certificate = x509.load_pem_x509_certificate(certificate)
         loaded = serialization.load_pem_private_key(key, None)
         if not isinstance(loaded, ec.EllipticCurvePrivateKey):
@@ -92,11 +93,6 @@ def tls_secret(namespace: str, name: str, certificate: bytes, key: ec.EllipticCu
         "type": "kubernetes.io/tls",
         "data": {"tls.crt": base64.b64encode(certificate).decode(), "tls.key": base64.b64encode(pem).decode()},
     }
-
-
-def secret_pair(secret: Json) -> tuple[bytes, bytes]:
-    """(certificate, key) in PEM."""
-    return _secret_pair(secret)
 
 
 def authorities(bundle: str) -> tuple[Authority, ...]:
@@ -211,7 +207,7 @@ def _usable_authority(secret: Json) -> Authority | None:
 
 def _leaf(secret: Json) -> Leaf | None:
     try:
-        certificate = x509.load_pem_x509_certificate(_secret_pair(secret)[0])
+        certificate = x509.load_pem_x509_certificate(pair_of(secret)[0])
         issuer = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
         names = _alternative_names(certificate.extensions)
     except (ValueError, KeyError, x509.ExtensionNotFound):
@@ -234,8 +230,3 @@ def _alternative_names(extensions: x509.Extensions) -> list[x509.GeneralName]:
 
 def _common_name(name: x509.Name) -> str:
     return "".join(str(each.value) for each in name.get_attributes_for_oid(NameOID.COMMON_NAME))
-
-
-def _secret_pair(secret: Json) -> tuple[bytes, bytes]:
-    data = secret.get("data") or {}
-    return base64.b64decode(data["tls.crt"]), base64.b64decode(data["tls.key"])

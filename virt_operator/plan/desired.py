@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from api import crd
 
@@ -30,7 +32,13 @@ def stage_of(kind: str) -> int:
 
 
 def objects(settings: Settings, ca_bundle: bytes) -> dict[Ref, Json]:
-    """By reference, marked as managed. `ca_bundle` is PEM."""
+    """By reference, marked as managed. `ca_bundle` is PEM. Kept for the next call, so never change what it gives."""
+    return _objects(settings.config_text(), ca_bundle)
+
+
+@lru_cache(maxsize=1)
+def _objects(config_text: str, ca_bundle: bytes) -> dict[Ref, Json]:
+    settings = msgspec.json.decode(config_text, type=Settings)
     namespace = settings.namespace
     bodies = [
         *rbac_components.objects(namespace),
@@ -41,13 +49,7 @@ def objects(settings: Settings, ca_bundle: bytes) -> dict[Ref, Json]:
         *services.api_services(namespace, ca_bundle),
         *webhooks.objects(namespace, ca_bundle),
         *node_policy.objects(namespace),
-        *_crds(),
+        *(crd.render(kind) for kind in INSTALLED_KINDS),
     ]
     whole = [marked(patched(body, settings.patches), settings) for body in bodies]
     return {ref_of(body): body for body in whole}
-
-
-@cache
-def _crds() -> tuple[Json, ...]:
-    """Never changed after they are made: `patched` and `marked` copy what they touch."""
-    return tuple(crd.render(kind) for kind in INSTALLED_KINDS)

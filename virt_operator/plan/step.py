@@ -93,7 +93,8 @@ def _differs(ref: Ref, body: Json, seen: Observed) -> bool:
     actual = seen.managed.get(ref)
     if actual is None or hash_of(actual) != hash_of(body):
         return True
-    return (ref, hash_of(body)) not in seen.settled and not contains(actual, body)
+    known_whole = actual.get("kind") != "PartialObjectMetadata"
+    return known_whole and (ref, hash_of(body)) not in seen.settled and not contains(actual, body)
 
 
 def _is_surplus(ref: Ref, wanted: dict[Ref, Json], seen: Observed) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from tests.fakes.kube import FakeKube, fake_kube
-from virt_operator import main
+from virt_operator.leading import lead
 from virt_operator.plan.observed import Own
+from virt_operator.plan.settings import Images
 from virt_runtime.kube import KubeClient
 
 Json = dict[str, Any]
@@ -78,8 +79,8 @@ async def world(image_tag: str = "v0.1.0") -> AsyncIterator[World]:
 @contextlib.asynccontextmanager
 async def operating(kube: KubeClient, image_tag: str = "v0.1.0") -> AsyncIterator[None]:
     """A leading operator of that release."""
-    own = Own(namespace=NAMESPACE, images=main.Images(tag=image_tag))
-    task = asyncio.create_task(main.lead(kube, own))
+    own = Own(namespace=NAMESPACE, images=Images(tag=image_tag))
+    task = asyncio.create_task(lead(kube, own))
     try:
         yield
     finally:
