@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyroute2.netlink.exceptions import NetlinkError
-
 from virt_handler.adapters import nft
 from virt_handler.adapters.links import Links, ensure_tap, links, set_sysctl
 from virt_handler.plan import nft_rules
@@ -25,13 +23,6 @@ def plan(vmi: dict[str, Any]) -> tuple[Wiring, ...]:
 
 def setup(wirings: tuple[Wiring, ...], mesh: bool) -> None:
     """All devices, addresses, sysctls and rules; raises OSError."""
-    try:
-        _setup(wirings, mesh)
-    except NetlinkError as error:
-        raise OSError(error.code, f"the pod's network: {error.args[-1]}") from error
-
-
-def _setup(wirings: tuple[Wiring, ...], mesh: bool) -> None:
     with links() as net:
         for wiring in wirings:
             if wiring.binding == "masquerade":
