@@ -14,7 +14,7 @@ import aiohttp
 from virt_api.adapters.gate import Gate
 from virt_api.adapters.knowledge import Knowledge
 from virt_api.adapters.machines import Machines
-from virt_api.adapters.streams import Streams
+from virt_api.adapters.streams import STREAM_METRICS, Streams
 from virt_api.adapters.subresources import Subresources
 from virt_api.adapters.webhooks import Webhooks
 from virt_api.plan.admission import prepare
@@ -27,7 +27,7 @@ from virt_runtime.serve import operations_app, serving
 from virt_runtime.tls import ServingCertificate, client_context
 
 LOG = logging.getLogger(__name__)
-METRICS: tuple[Row, ...] = client_rows("kubevirt")
+METRICS: tuple[Row, ...] = (*client_rows("kubevirt"), *STREAM_METRICS)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -44,6 +44,7 @@ def flags_parser() -> argparse.ArgumentParser:
     parser.add_argument("--console-server-port", type=int, default=8186, help="where virt-handlers listen")
     parser.add_argument("--namespace", default="kubevirt", help="where podvirt is installed")
     parser.add_argument("--kubeconfig", help="talk to this cluster; in a pod, to the pod's own")
+    parser.add_argument("--linger-seconds", type=float, default=3.0, help="how long to serve on when asked to stop")
     parser.add_argument("--log-level", default="info")
     parser.add_argument("--certificates", type=Path, default=Path("/etc/virt-api/certificates"))
     parser.add_argument("--handler-certificates", type=Path, default=Path("/etc/virt-handler/clientcertificates"))
@@ -67,9 +68,17 @@ async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, s
         app = operations_app(metrics)
         Webhooks(kube, knowledge, flags.namespace, RealClock()).add_to(app)
         handlers = client_context(flags.ca_file, flags.handler_certificates)
-        streams = Streams(kube, session, handlers, flags.namespace, flags.console_server_port)
+        streams = Streams(kube, session, handlers, metrics, flags.namespace, flags.console_server_port)
         Subresources(kube, knowledge, Gate(kube, knowledge), Machines(kube), streams).add_to(app)
         certificate = ServingCertificate(flags.certificates, knowledge.client_ca)
         async with serving(app, flags.port, certificate.context(), flags.host) as port:
             started(port)
-            await asyncio.Event().wait()
+            await _until_cancelled(flags.linger_seconds)
+
+
+async def _until_cancelled(linger_seconds: float) -> None:
+    """Serve a little longer when asked to stop: those who call us learn only then that we are going."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(linger_seconds)

@@ -47,6 +47,10 @@ class Bench:
             text = await answer.text()
             return answer.status, (await answer.json())["message"] if text.startswith("{") else text
 
+    async def metrics(self) -> str:
+        async with self.stranger.get(f"{self.url}/metrics") as answer:
+            return await answer.text()
+
     def stored(self, path: str) -> dict[str, Any]:
         collection, _, name = path.rpartition("/")
         namespace = path.split("/namespaces/")[1].split("/")[0]
@@ -84,7 +88,7 @@ def _flags(tmp_path: Path, ca: trustme.CA) -> Any:
     ca.cert_pem.write_to_path(tmp_path / "ca-bundle")
     places = {"certificates": "serving", "handler-certificates": "client", "ca-file": "ca-bundle"}
     words = (f"--{flag}={tmp_path / name}" for flag, name in places.items())
-    return flags_parser().parse_args(["--port=0", "--host=127.0.0.1", *words])
+    return flags_parser().parse_args(["--port=0", "--host=127.0.0.1", "--linger-seconds=0", *words])
 
 
 def _publish_front_proxy(fake: FakeKube, ca: trustme.CA) -> None:
@@ -251,8 +255,10 @@ async def test_bytes_pass_both_ways_and_the_end_is_told(tmp_path: Path) -> None:
             for message in (b"login:", bytes(range(256)) * 64):
                 await console.send_bytes(message)
                 assert await console.receive_bytes(timeout=5) == message
+            assert 'connections{namespace="ns",vmi="x"} 1.0' in await api.metrics()
             await console.send_bytes(b"bye")
             assert (await console.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+        assert "active_connections{" not in await api.metrics()
 
 
 @pytest.mark.parametrize(
