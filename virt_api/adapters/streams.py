@@ -119,6 +119,7 @@ class Streams:
                     heartbeat=HEARTBEAT,
                 )
         except aiohttp.WSServerHandshakeError as error:
+            LOG.info("virt-handler refuses %s: %s", url, error.status)
             why = f"Can't connect to websocket ({error.status}): websocket: bad handshake"
             raise CallFailed(internal_error(why)) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
