@@ -14,7 +14,7 @@ import aiohttp
 from virt_api.adapters.gate import Gate
 from virt_api.adapters.knowledge import Knowledge
 from virt_api.adapters.machines import Machines
-from virt_api.adapters.streams import STREAM_METRICS, Streams
+from virt_api.adapters.streams import Streams
 from virt_api.adapters.subresources import Subresources
 from virt_api.adapters.webhooks import Webhooks
 from virt_api.plan.admission import prepare
@@ -27,7 +27,7 @@ from virt_runtime.serve import operations_app, serving
 from virt_runtime.tls import ServingCertificate, client_context
 
 LOG = logging.getLogger(__name__)
-METRICS: tuple[Row, ...] = (*client_rows("kubevirt"), *STREAM_METRICS)
+METRICS: tuple[Row, ...] = client_rows("kubevirt")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -68,7 +68,7 @@ async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, s
         app = operations_app(metrics)
         Webhooks(kube, knowledge, flags.namespace, RealClock()).add_to(app)
         handlers = client_context(flags.ca_file, flags.handler_certificates)
-        streams = Streams(kube, session, handlers, metrics, flags.namespace, flags.console_server_port)
+        streams = Streams(kube, session, handlers, flags.namespace, flags.console_server_port)
         Subresources(kube, knowledge, Gate(kube, knowledge), Machines(kube), streams).add_to(app)
         certificate = ServingCertificate(flags.certificates, knowledge.client_ca)
         async with serving(app, flags.port, certificate.context(), flags.host) as port:

@@ -8,10 +8,7 @@ slows the writer on the other, and what is held is at most one message and the s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections import Counter
-from collections.abc import Iterator
 
 import aiohttp
 from aiohttp import web
@@ -28,7 +25,6 @@ from virt_api.plan.status import VMI, CallFailed, bad_request, internal_error, n
 from virt_model import labels
 from virt_runtime.errors import NotFound
 from virt_runtime.kube import KubeClient
-from virt_runtime.metrics import Metrics, Row
 from virt_runtime.resources import PODS, VIRTUAL_MACHINE_INSTANCES
 from virt_runtime.tls import ClientContexts
 
@@ -37,8 +33,6 @@ LONGEST_MESSAGE = 1 << 20  # bytes
 HEARTBEAT = 30.0  # seconds between pings
 DIAL_TIMEOUT = 10.0  # seconds
 _HANDLER = "virt-handler"
-_CONNECTIONS = "kubevirt_console_active_connections"
-STREAM_METRICS = (Row(name=_CONNECTIONS, kind="gauge", doc="Open serial consoles.", labels=("namespace", "vmi")),)
 
 Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 
@@ -51,13 +45,11 @@ class Streams:
         kube: KubeClient,
         session: aiohttp.ClientSession,
         tls: ClientContexts,
-        metrics: Metrics,
         namespace: str,
         port: int,
     ) -> None:
         self._kube, self._session, self._tls = kube, session, tls
         self._namespace, self._port = namespace, port
-        self._gauge, self._open = metrics.gauge(_CONNECTIONS), Counter[tuple[str, str]]()
 
     async def serve(self, request: web.Request, namespace: str, name: str, stream: str) -> web.StreamResponse:
         """Connect the request to a VMI's stream until either side ends it. Raises CallFailed before that."""
@@ -70,26 +62,10 @@ class Streams:
         handler = await self._dial(node, namespace, name, stream)
         try:
             await caller.prepare(request)
-            with self._counted(namespace, name):
-                await join(caller, handler)
+            await join(caller, handler)
         finally:
             await handler.close()
         return caller
-
-    @contextlib.contextmanager
-    def _counted(self, namespace: str, name: str) -> Iterator[None]:
-        """Show the stream among the open ones; a VMI without any has no sample."""
-        key = (namespace, name)
-        self._open[key] += 1
-        self._gauge.labels(*key).set(self._open[key])
-        try:
-            yield
-        finally:
-            self._open[key] -= 1
-            self._gauge.labels(*key).set(self._open[key])
-            if not self._open[key]:
-                del self._open[key]
-                self._gauge.remove(*key)
 
     async def _node_of(self, namespace: str, name: str) -> str:
         try:
