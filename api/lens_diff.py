@@ -117,7 +117,7 @@ def _rebuilt(held: list[Json], before: tuple[Any, ...], after: tuple[Any, ...]) 
         return [plain(item) for item in after]
     grown: list[Json] = []
     for item, origin in zip(after, _origins(before, after), strict=True):
-        if origin is None or not isinstance(item, View):
+        if origin is None or not isinstance(item, View) or not isinstance(known[origin], dict):
             grown.append(plain(item))
         else:
             grown.append(apply_patch(known[origin], diff(known[origin], before[origin], item, "")))

@@ -112,6 +112,18 @@ def test_reading_anything_gives_a_view_or_a_decode_error(raw: Any, kind: type[Vi
             assert str(error)
 
 
+@slowly
+@given(st.data(), kinds)
+def test_an_edit_of_another_object_still_fits_it(data: st.DataObject, kind: type[View]) -> None:
+    """A raw object that is not the one `old` was read from: no crash, and a patch that can be applied to it."""
+    raw = data.draw(raws(data.draw(views(kind))))
+    mixed = {
+        **raw,
+        **{key: data.draw(anything) for key in data.draw(st.sets(st.sampled_from(["spec", "status", "metadata"])))},
+    }
+    apply_patch(mixed, edit(mixed, data.draw(views(kind)), data.draw(views(kind))))
+
+
 def test_bottomless_nesting_is_a_decode_error() -> None:
     nested: Any = None
     for _ in range(100_000):
