@@ -41,7 +41,7 @@ from virt_runtime.tls import FileSource, ServingCertificate
 
 COMPONENT = "virt-handler"
 LOG = logging.getLogger(COMPONENT)
-WORKERS = 16
+WORKERS = 64
 Json = dict[str, Any]
 
 
