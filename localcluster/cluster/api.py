@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from localcluster.render.objects import Object, url_path
+from localcluster.trouble import Trouble
+
+REFUSED = (400, 415, 422)
+"""Answers that do not change by waiting."""
 
 
 class Api:
@@ -42,9 +46,17 @@ class Api:
             return False
 
     def apply(self, thing: Object) -> bool:
-        """Server-side apply. False when the API could not take it now (so early, some parts are not up yet)."""
+        """Server-side apply. False when the API could not take it now (so early, some parts are not up yet).
+
+        Raises Trouble when it never will.
+        """
         try:
             self._ask(f"{url_path(thing)}?fieldManager=localcluster&force=true", method="PATCH", body=thing)
+        except urllib.error.HTTPError as error:
+            if error.code in REFUSED:
+                what = f"{thing['kind']} {thing['metadata']['name']}"
+                raise Trouble(f"the API refuses {what} ({error.code})", "take the cluster down and up again") from None
+            return False
         except (urllib.error.URLError, OSError):
             return False
         return True

@@ -27,7 +27,7 @@ PROGRAMS = {
 }
 """Debian package -> what it brings: a program on the PATH, or a file."""
 
-SPACE_GIB = 8
+SPACE_TO_BUILD_GIB, SPACE_TO_RUN_GIB = 8, 2
 SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -45,7 +45,7 @@ def check_root() -> None:
         raise Trouble("this needs root: it makes namespaces, links and mounts", "run it again with sudo")
 
 
-def check_space(place: Path, gib: int = SPACE_GIB) -> None:
+def check_space(place: Path, gib: int) -> None:
     """`place` need not exist yet: its nearest parent that does is measured."""
     at = next(parent for parent in (place, *place.parents) if parent.exists())
     free = shutil.disk_usage(at).free / 2**30
@@ -55,12 +55,19 @@ def check_space(place: Path, gib: int = SPACE_GIB) -> None:
         )
 
 
+def check_processor() -> None:
+    if os.uname().machine != "x86_64":
+        raise Trouble(f"this machine is {os.uname().machine}", "use an x86-64 machine: the guests are x86-64 too")
+
+
 def check(state: Path, cache: Path) -> None:
-    """Root, cgroups and space. Raises Trouble for the first one that lacks."""
+    """Root, processor, cgroups and space. Raises Trouble for the first one that lacks."""
     check_root()
+    check_processor()
     cgroups.here()
-    check_space(state)
-    check_space(cache)
+    built = (cache / "bin").is_dir()
+    check_space(cache, SPACE_TO_RUN_GIB if built else SPACE_TO_BUILD_GIB)
+    check_space(state, SPACE_TO_RUN_GIB)
 
 
 def install(report: Report, programs: dict[str, str] | None = None) -> None:

@@ -1,0 +1,1 @@
+"""Pure parts of the local cluster, and the effects that need no cluster."""
