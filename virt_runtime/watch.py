@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from typing import Literal
 
@@ -10,6 +9,7 @@ import aiohttp
 import msgspec
 
 from .errors import from_status
+from .keepalive import notice_dead_peer
 from .resources import Json
 from .transport import Transport
 
@@ -40,7 +40,7 @@ async def stream(
             if answer.status >= 400:
                 content = await answer.read()
                 raise from_status(answer.status, _object_or_empty(content), content.decode(errors="replace"))
-            _notice_dead_peers(answer)
+            notice_dead_peer(answer.connection.transport if answer.connection else None)
             async for line in _lines(answer.content):
                 event = decoder.decode(line)
                 if event.type == "ERROR":
@@ -63,20 +63,6 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
                     yield line
         elif len(rest) > LONGEST_EVENT:
             raise aiohttp.ClientPayloadError(f"a watch event of more than {LONGEST_EVENT} bytes")
-
-
-def _notice_dead_peers(answer: aiohttp.ClientResponse) -> None:
-    """A server that lost power never closes: TCP keep-alive finds out in about 35 seconds."""
-    transport = answer.connection.transport if answer.connection else None
-    sock = transport.get_extra_info("socket") if transport else None
-    if sock is not None:
-        for level, option, value in (
-            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-        ):
-            sock.setsockopt(level, option, value)
 
 
 def _object_or_empty(content: bytes) -> Json:

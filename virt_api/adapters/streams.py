@@ -2,7 +2,8 @@
 
 The handler is called before the caller is answered, so that a refusal is still an ordinary HTTP answer. Between the
 two, messages are passed on one by one: the next is read when the one before has left, so a slow reader on one side
-slows the writer on the other, and what is held is at most one message and the sockets' own buffers.
+slows the writer on the other, and what is held is at most one message and the sockets' own buffers. Nobody is pinged,
+for the same reason: who does not read does not answer either, and may stay so for as long as they like.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from virt_api.plan.reading import text
 from virt_api.plan.status import VMI, CallFailed, bad_request, internal_error, not_found
 from virt_model import labels
 from virt_runtime.errors import NotFound
+from virt_runtime.keepalive import notice_dead_peer
 from virt_runtime.kube import KubeClient
 from virt_runtime.resources import PODS, VIRTUAL_MACHINE_INSTANCES
 from virt_runtime.tls import ClientContexts
 
 LOG = logging.getLogger(__name__)
 LONGEST_MESSAGE = 1 << 20  # bytes
-HEARTBEAT = 30.0  # seconds between pings
 DIAL_TIMEOUT = 10.0  # seconds
 _HANDLER = "virt-handler"
 
@@ -53,15 +54,15 @@ class Streams:
 
     async def serve(self, request: web.Request, namespace: str, name: str, stream: str) -> web.StreamResponse:
         """Connect the request to a VMI's stream until either side ends it. Raises CallFailed before that."""
-        caller = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,), max_msg_size=LONGEST_MESSAGE, heartbeat=HEARTBEAT, compress=False
-        )
+        caller = web.WebSocketResponse(protocols=(SUBPROTOCOL,), max_msg_size=LONGEST_MESSAGE, compress=False)
         if not caller.can_prepare(request).ok:
             raise CallFailed(bad_request("this is a stream: connect with a WebSocket"))
         node = await self._node_of(namespace, name)
         handler = await self._dial(node, namespace, name, stream)
         try:
             await caller.prepare(request)
+            notice_dead_peer(request.transport)
+            notice_dead_peer(handler)
             await join(caller, handler)
         finally:
             await handler.close()
@@ -92,7 +93,6 @@ class Streams:
                     ssl=self._tls.context(),
                     server_hostname=handler_server_name(node, self._namespace),
                     max_msg_size=LONGEST_MESSAGE,
-                    heartbeat=HEARTBEAT,
                 )
         except aiohttp.WSServerHandshakeError as error:
             LOG.info("virt-handler refuses %s: %s", url, error.status)
