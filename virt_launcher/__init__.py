@@ -1,1 +1,3 @@
 """One VM: libvirt embedded, QEMU, nothing else."""
+
+VERSION = "v0.1.0"

@@ -6,10 +6,9 @@ from xml.etree.ElementTree import Element
 
 from virt_launcher.plan.given import Given
 from virt_launcher.plan.tree import element
+from virt_model import labels
 
 PCI_KEY = "balloon"
-NO_REPORTING = "kubevirt.io/free-page-reporting-disabled"
-"""Annotation, `"true"` keeps the guest from giving pages back."""
 
 
 def wanted(given: Given) -> bool:
@@ -21,7 +20,10 @@ def balloon(given: Given, addresses: dict[str, dict[str, str]]) -> Element:
     """The balloon, or libvirt's way to say that there is none."""
     if not wanted(given):
         return element("memballoon", model="none")
-    reporting = given.free_page_reporting and given.guest.metadata.annotations.get(NO_REPORTING) != "true"
+    reporting = (
+        given.free_page_reporting
+        and given.guest.metadata.annotations.get(labels.FREE_PAGE_REPORTING_DISABLED) != "true"
+    )
     place = addresses.get(PCI_KEY)
     return element(
         "memballoon",

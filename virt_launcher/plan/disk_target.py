@@ -1,16 +1,11 @@
-"""Which target (`vda`, `sdb`) each disk of the guest has."""
+"""Which target (`vda`, `sdb`) and bus each disk of the guest has."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Iterator
-from itertools import count
 
 from api.disk import CDRomTarget, Disk, DiskTarget
 from virt_launcher.plan.guest import Guest
 from virt_launcher.plan.refusal import CannotBuild
-
-PREFIX = {"virtio": "vd", "sata": "sd", "scsi": "sd", "usb": "sd"}
-DEFAULT_BUS = "sata"
+from virt_model import disk_rules
 
 
 def bus(disk: Disk) -> str:
@@ -18,24 +13,22 @@ def bus(disk: Disk) -> str:
     kind = disk.cdrom or disk.disk
     if disk.lun is not None:
         raise CannotBuild(f"disk {disk.name}: a LUN needs a block claim, which this version does not support: use disk")
-    name = (kind.bus if isinstance(kind, CDRomTarget | DiskTarget) else "") or DEFAULT_BUS
-    if name not in PREFIX:
-        raise CannotBuild(f"disk {disk.name}: bus {name} is not one of {', '.join(PREFIX)}")
+    name = (kind.bus if isinstance(kind, CDRomTarget | DiskTarget) else "") or disk_rules.default_bus("amd64")
+    if name not in disk_rules.PREFIXES:
+        raise CannotBuild(f"disk {disk.name}: bus {name} is not one of {', '.join(disk_rules.PREFIXES)}")
     return name
 
 
 def targets(guest: Guest) -> dict[str, str]:
     """Disk name to target: what the VMI's status recorded, else the next free letter in the order of the spec."""
-    disks = guest.spec.domain.devices.disks
-    recorded = {known.name: known.target for known in guest.status.volume_status if known.target}
-    kept = {disk.name: recorded[disk.name] for disk in disks if recorded.get(disk.name, "").startswith(prefix(disk))}
-    free = {start: _free(start, kept.values()) for start in sorted(set(PREFIX.values()))}
-    return {disk.name: kept[disk.name] if disk.name in kept else next(free[prefix(disk)]) for disk in disks}
-
-
-def prefix(disk: Disk) -> str:
-    """The first two letters of the disk's target."""
-    return PREFIX[bus(disk)]
+    buses = {disk.name: bus(disk) for disk in guest.spec.domain.devices.disks}
+    recorded = {known.name: known.target for known in guest.status.volume_status}
+    kept = {
+        name: target
+        for name, target in recorded.items()
+        if name in buses and target.startswith(disk_rules.PREFIXES[buses[name]])
+    }
+    return disk_rules.assign_targets(buses.items(), kept)
 
 
 def unit(target: str) -> int:
@@ -44,17 +37,3 @@ def unit(target: str) -> int:
     for letter in target[2:]:
         number = number * 26 + ord(letter) - ord("a") + 1
     return number - 1
-
-
-def _free(start: str, taken: Iterable[str]) -> Iterator[str]:
-    used = set(taken)
-    return (name for name in (start + _letters(number) for number in count()) if name not in used)
-
-
-def _letters(number: int) -> str:
-    name = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        name = chr(ord("a") + rest) + name
-    return name

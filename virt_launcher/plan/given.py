@@ -67,8 +67,6 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
     guest: Guest
     accelerator: Accelerator
-    private_dir: str
-    """`/var/run/kubevirt-private/<uid>`: serial and VNC sockets, the serial log."""
     sources: dict[str, Source] = {}
     """By volume name; exactly those of the volumes that have a disk."""
     nics: tuple[Nic, ...] = ()

@@ -6,8 +6,8 @@ from xml.etree.ElementTree import Element
 
 from virt_launcher.plan.given import Given
 from virt_launcher.plan.tree import element
+from virt_model import paths
 
-SOCKET = "virt-vnc"
 VGA_KIB = 16384
 
 
@@ -16,7 +16,7 @@ def graphics(given: Given) -> list[Element]:
     devices = given.guest.spec.domain.devices
     if devices.autoattach_graphics_device is False:
         return []
-    listen = element("listen", type_="socket", socket=f"{given.private_dir}/{SOCKET}")
+    listen = element("listen", type_="socket", socket=paths.vnc_socket(given.guest.metadata.uid))
     return [element("graphics", listen, type_="vnc"), element("video", _model(given))]
 
 

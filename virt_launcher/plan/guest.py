@@ -9,6 +9,7 @@ from api.meta import ObjectMeta
 from api.quantity import quantity_bytes
 from api.view import View
 from api.volume import Volume
+from virt_model import names
 
 
 class GuestSpec(View, frozen=True, kw_only=True):
@@ -45,12 +46,12 @@ class Guest(View, frozen=True, kw_only=True):
     @property
     def domain_name(self) -> str:
         """The name of the libvirt domain."""
-        return f"{self.metadata.namespace}_{self.metadata.name}"
+        return names.domain_name(self.metadata.namespace, self.metadata.name)
 
     @property
     def hostname(self) -> str:
         """The guest's host name: the one wanted, else the first label of the VMI's name."""
-        return self.spec.hostname or self.metadata.name.split(".", 1)[0][:63]
+        return names.hostname(self.metadata.name, self.spec.hostname)
 
     @property
     def starts_paused(self) -> bool:

@@ -15,10 +15,8 @@ import msgspec
 from virt_launcher.plan.guest import Guest
 from virt_launcher.plan.refusal import CannotBuild
 from virt_launcher.plan.tree import element
+from virt_model import labels
 
-ON_ROOT = "kubevirt.io/placePCIDevicesOnRootComplex"
-TOPOLOGY_VERSION = "kubevirt.io/pci-topology-version"
-SLOT_COUNT = "kubevirt.io/pci-interface-slot-count"
 NIC_PORTS = 4
 SPARE = 1
 LARGE = 2 << 30
@@ -52,7 +50,7 @@ def layout(guest: Guest, nics: list[Wish], others: list[Wish]) -> Layout:
     """Places for all devices, in the order given."""
     if not is_pcie(guest.machine):
         return Layout(addresses=_chosen(nics + others), controllers=())
-    if guest.metadata.annotations.get(ON_ROOT) == "true":
+    if guest.metadata.annotations.get(labels.PCI_ON_ROOT_COMPLEX) == "true":
         return _on_root(nics + others)
     ports = _Ports()
     ports.place(nics)
@@ -68,8 +66,8 @@ def layout(guest: Guest, nics: list[Wish], others: list[Wish]) -> Layout:
 def _placeholders(guest: Guest, nics: int) -> int:
     """Free ports behind the NICs, for NICs to come."""
     annotations = guest.metadata.annotations
-    if annotations.get(TOPOLOGY_VERSION) == "v2":
-        slots = annotations.get(SLOT_COUNT, "0")
+    if annotations.get(labels.PCI_TOPOLOGY_VERSION) == "v2":
+        slots = annotations.get(labels.PCI_INTERFACE_SLOTS, "0")
         return max(0, int(slots) - nics) if slots.isascii() and slots.isdigit() and len(slots) < 4 else 0
     return max(0, NIC_PORTS - nics) if nics else 0
 

@@ -6,9 +6,7 @@ from xml.etree.ElementTree import Element
 
 from virt_launcher.plan.given import Given
 from virt_launcher.plan.tree import element
-
-SOCKET = "virt-serial0"
-LOG = "virt-serial0-log"
+from virt_model import paths
 
 
 def present(given: Given) -> bool:
@@ -20,13 +18,12 @@ def serial(given: Given) -> list[Element]:
     """The port, and a console on it."""
     if not present(given):
         return []
-    path = f"{given.private_dir}/{SOCKET}"
-    log = f"{given.private_dir}/{LOG}" if given.log_serial else None
+    uid = given.guest.metadata.uid
     return [
         element(
             "serial",
-            element("source", mode="bind", path=path),
-            element("log", file=log, append="on") if log else None,
+            element("source", mode="bind", path=paths.serial_socket(uid)),
+            element("log", file=paths.serial_log(uid), append="on") if given.log_serial else None,
             element("target", port=0),
             type_="unix",
         ),

@@ -31,7 +31,6 @@ def given(vmi: dict[str, Any], live: Element) -> Given:
     return Given(
         guest=msgspec.convert(vmi, Guest),
         accelerator=Accelerator(live.get("type", "")),
-        private_dir=f"/var/run/kubevirt-private/{vmi['metadata']['uid']}",
         sources={_name(disk): _source(disk) for disk in live.iterfind("devices/disk")},
         nics=tuple(_nic(nic) for nic in live.iterfind("devices/interface")),
         firmware=_firmware(live),

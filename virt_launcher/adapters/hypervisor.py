@@ -1,0 +1,171 @@
+"""libvirt's QEMU driver in our own process: one connection, one domain, and what is seen of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import libvirt
+import msgspec
+
+from virt_ipc.errors import LauncherRefused
+from virt_ipc.messages import DomainReport, Reason, Status
+from virt_launcher.adapters import words
+from virt_launcher.adapters.log import log
+
+MAX_MESSAGE = 1500
+"""Characters of a libvirt error that go to a user."""
+
+
+class Hypervisor:
+    """Opens the driver; creates the domain once; reports every change to `changed`, from libvirt's threads."""
+
+    def __init__(self, uri: str, changed: Callable[[DomainReport], None]) -> None:
+        """Blocks some milliseconds. Raises libvirt.libvirtError when the driver does not open."""
+        libvirt.registerErrorHandler(_drop, None)
+        libvirt.virEventRegisterDefaultImpl()
+        threading.Thread(target=_turn, name="libvirt-events", daemon=True).start()
+        self._connection = libvirt.open(uri)
+        self._changed = changed
+        self._lock = threading.RLock()
+        self._domain: libvirt.virDomain | None = None
+        self._report = DomainReport()
+        self._end: Reason | None = None
+        self._subscribe()
+
+    def create(self, xml: str, *, paused: bool) -> DomainReport:
+        """Start the domain. Raises LauncherRefused with libvirt's words; only then may it be tried again."""
+        flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
+        try:
+            domain = self._connection.createXML(xml, flags)
+        except libvirt.libvirtError as error:
+            raise LauncherRefused(f"libvirt: {_text(error)}") from error
+        with self._lock:
+            self._domain = domain
+            self._report = _first_report(domain)
+            self._look()
+            return self._report
+
+    def shutdown(self) -> None:
+        """Press the power button."""
+        self._act(lambda domain: domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN))
+
+    def kill(self) -> None:
+        """SIGTERM to QEMU, so that it writes back what it holds; SIGKILL when it does not go."""
+        self._act(_destroy)
+
+    def pause(self) -> None:
+        """Stop the vCPUs, unless they stand."""
+        if self._report.status is not Status.PAUSED:
+            self._act(lambda domain: domain.suspend())
+
+    def unpause(self) -> None:
+        """Let the vCPUs run, unless they do."""
+        if self._report.status is Status.PAUSED:
+            self._act(lambda domain: domain.resume())
+
+    def reset(self) -> None:
+        """Press the reset button."""
+        self._act(lambda domain: domain.reset())
+
+    def soft_reboot(self) -> None:
+        """Ask the agent when it is connected, else press the power button in libvirt's way of rebooting."""
+        agent = libvirt.VIR_DOMAIN_REBOOT_GUEST_AGENT
+        button = libvirt.VIR_DOMAIN_REBOOT_ACPI_POWER_BTN
+        self._act(lambda domain: domain.reboot(agent if self._report.agent_connected else button))
+
+    def _act(self, call: Callable[[libvirt.virDomain], object]) -> None:
+        """Do it to the running domain; nothing where there is none any more."""
+        domain = self._domain
+        if domain is None or self._end is not None:
+            return
+        try:
+            call(domain)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
+                self._look()
+                if self._end is not None:
+                    return
+            raise LauncherRefused(f"libvirt: {_text(error)}") from error
+
+    def _look(self) -> None:
+        """Ask libvirt for the state; what cannot be asked any more has ended."""
+        with self._lock:
+            if self._domain is None:
+                return
+            try:
+                number, why = self._domain.state()
+                self._end = None
+                self._set(status=words.STATUS[number], reason=words.reason(number, why))
+            except libvirt.libvirtError:
+                self._set(status=Status.SHUTOFF, reason=self._end or Reason.UNKNOWN, agent_connected=False)
+
+    def _set(self, **fields: object) -> None:
+        with self._lock:
+            self._report = msgspec.structs.replace(self._report, **fields)
+            if self._domain is not None:
+                self._changed(self._report)
+
+    def _subscribe(self) -> None:
+        for event, callback in (
+            (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._on_lifecycle),
+            (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, self._on_reboot),
+            (libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, self._on_agent),
+            (libvirt.VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, self._on_io_error),
+        ):
+            self._connection.domainEventRegisterAny(None, event, callback, None)
+
+    def _on_lifecycle(self, _conn: object, _dom: object, event: int, detail: int, _opaque: object) -> None:
+        if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
+            with self._lock:
+                self._end = words.END.get(detail, Reason.UNKNOWN)
+                self._set(status=Status.SHUTOFF, reason=self._end, agent_connected=False)
+            return
+        if event == libvirt.VIR_DOMAIN_EVENT_RESUMED:
+            self._set(paused_on_volume="", paused_on_no_space=False)
+        self._look()
+
+    def _on_reboot(self, _conn: object, _dom: object, _opaque: object) -> None:
+        self._set(guest_rebooted=self._report.guest_rebooted + 1)
+
+    def _on_agent(self, _conn: object, _dom: object, state: int, _reason: int, _opaque: object) -> None:
+        self._set(agent_connected=state == libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED)
+
+    def _on_io_error(
+        self, _conn: object, _dom: object, _path: str, alias: str, action: int, why: str, _opaque: object
+    ) -> None:
+        if action == libvirt.VIR_DOMAIN_EVENT_IO_ERROR_PAUSE:
+            self._set(paused_on_volume=alias.removeprefix("ua-")[:253], paused_on_no_space=why == "enospc")
+            self._look()
+
+
+def _first_report(domain: libvirt.virDomain) -> DomainReport:
+    try:
+        live = words.Live.read(domain.XMLDesc())
+    except libvirt.libvirtError as error:
+        log.warning("the guest ended at once: %s", _text(error))
+        return DomainReport()
+    return DomainReport(machine_type=live.machine, interfaces=live.interfaces, disks=live.disks)
+
+
+def _destroy(domain: libvirt.virDomain) -> None:
+    try:
+        domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return
+        log.warning("QEMU did not end on SIGTERM: %s", _text(error))
+        domain.destroy()
+
+
+def _turn() -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()
+
+
+def _drop(_context: object, _error: object) -> None:
+    """libvirt would print every error to stderr, also those that we handle."""
+
+
+def _text(error: libvirt.libvirtError) -> str:
+    return str(error.get_error_message() or error)[:MAX_MESSAGE]

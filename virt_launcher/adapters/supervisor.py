@@ -1,0 +1,43 @@
+"""The main thread's loop: sleep until something happens, decide by `plan.life`, do it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from virt_ipc.errors import LauncherRefused
+from virt_ipc.messages import Empty
+from virt_launcher.adapters.bell import Bell
+from virt_launcher.adapters.log import log
+from virt_launcher.adapters.service import Launcher
+from virt_launcher.plan.life import Action, step
+
+
+def supervise(launcher: Launcher, bell: Bell) -> int:
+    """Until the launcher's life is over; returns the exit code."""
+    while True:
+        if bell.stopped and launcher.life.stopped is None:
+            launcher.note(stopped=time.monotonic())
+            launcher.mark_for_graceful_shutdown()
+        now = time.monotonic()
+        todo = step(launcher.life, now)
+        match todo.action:
+            case Action.EXIT:
+                log.info("exit with %d: %s", todo.code, todo.why)
+                return todo.code
+            case Action.PRESS:
+                launcher.note(pressed=now)
+                _try(launcher.shutdown)
+            case Action.KILL:
+                launcher.note(killed=True)
+                log.warning("kill the guest: %s", todo.why)
+                _try(launcher.kill)
+            case Action.WAIT:
+                bell.wait(todo.again_in)
+
+
+def _try(act: Callable[[Empty], Empty]) -> None:
+    try:
+        act(Empty())
+    except LauncherRefused as refusal:
+        log.warning("%s", refusal)

@@ -1,0 +1,58 @@
+"""virt-launcher-capabilities: write down what a guest can have on this node. Runs once, before virt-handler.
+
+    virt-launcher-capabilities --output-dir DIR
+
+Writes DIR/capabilities.xml, DIR/domcapabilities.xml and libvirt's own cache as DIR/cache/<name>.xml; or DIR/error with
+the cause, and ends with 0 all the same: a node without usable virtualisation still gets its agent, which says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import libvirt
+
+from virt_launcher.adapters.embed_root import EmbedRoot
+
+ARCHITECTURE = "x86_64"
+MACHINE = "q35"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="virt-launcher-capabilities", description=__doc__.split("\n")[0])
+    parser.add_argument("--output-dir", type=Path, required=True, help="where to write")
+    output: Path = parser.parse_args(sys.argv[1:] if arguments is None else arguments).output_dir
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "error").unlink(missing_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="embed") as scratch:
+            _probe(EmbedRoot(scratch), output)
+    except (libvirt.libvirtError, OSError) as error:
+        print(f"virt-launcher-capabilities: {error}", file=sys.stderr)
+        (output / "error").write_text(str(error))
+    return 0
+
+
+def _probe(root: EmbedRoot, output: Path) -> None:
+    root.prepare()
+    libvirt.virEventRegisterDefaultImpl()
+    connection = libvirt.open(root.uri)
+    try:
+        host = connection.getCapabilities()
+        kind = "kvm" if "<domain type='kvm'" in host else "qemu"
+        guest = connection.getDomainCapabilities(None, ARCHITECTURE, MACHINE, kind)
+    finally:
+        connection.close()
+    (output / "capabilities.xml").write_text(host)
+    (output / "domcapabilities.xml").write_text(guest)
+    (output / "cache").mkdir(exist_ok=True)
+    for name, content in root.learned().items():
+        (output / "cache" / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
