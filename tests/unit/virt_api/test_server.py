@@ -25,6 +25,8 @@ VMS = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines"
 VMIS = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances"
 PODS = "/api/v1/namespaces/kubevirt/pods"
 SUBRESOURCES = "/apis/subresources.kubevirt.io/v1"
+CHUNK = 1 << 17
+FLOODED: list[int] = []
 ALICE = {"X-Remote-User": "alice", "X-Remote-Group": "wheel", "X-Remote-Extra-Scopes": "all"}
 ONE = f"{SUBRESOURCES}/namespaces/ns/virtualmachines/x"
 CONSOLE = f"{SUBRESOURCES}/namespaces/ns/virtualmachineinstances/x/console"
@@ -135,13 +137,16 @@ def _install_node(fake: FakeKube) -> None:
 
 @contextlib.asynccontextmanager
 async def _handler(ca: trustme.CA) -> AsyncIterator[tuple[None, int]]:
-    """A handler of node01 whose guest repeats what it is told, and whose guest `busy` has no console free."""
+    """A handler of node01: guest `x` repeats what it is told, `busy` has no console free, `flood` talks without end."""
 
     async def console(request: web.Request) -> web.StreamResponse:
         if request.match_info["name"] == "busy":
             return web.Response(status=503, text="taken")
         socket = web.WebSocketResponse(protocols=("plain.kubevirt.io",))
         await socket.prepare(request)
+        while request.match_info["name"] == "flood":
+            await socket.send_bytes(bytes(CHUNK))
+            FLOODED.append(CHUNK)
         async for message in socket:
             if message.data == b"bye":
                 break
@@ -273,6 +278,20 @@ async def test_why_there_is_no_console(tmp_path: Path, vmi: Any, code: int, mess
         async with api.front.get(api.url + CONSOLE, headers=headers) as answer:
             assert answer.status == code
             assert (await answer.json())["message"].endswith(message)
+
+
+async def test_a_caller_who_does_not_read_stops_the_guest_and_not_our_memory(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        api.fake.put(VMIS, _vmi("flood"))
+        FLOODED.clear()
+        async with api.front.ws_connect(api.url + CONSOLE.replace("/x/", "/flood/"), headers=ALICE) as console:
+            await console.receive_bytes(timeout=5)
+            async with asyncio.timeout(20):
+                seen = 0
+                while len(FLOODED) != seen:
+                    seen = len(FLOODED)
+                    await asyncio.sleep(0.3)
+            assert sum(FLOODED) < 64 * 2**20, "held somewhere between the two"
 
 
 async def test_a_handlers_refusal_reaches_the_caller(tmp_path: Path) -> None:
