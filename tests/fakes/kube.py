@@ -234,7 +234,7 @@ class FakeKube:
         version = (body.get("metadata") or {}).get("resourceVersion")
         if version and version != present["metadata"]["resourceVersion"]:
             raise Refused(409, "Conflict", "the object has been modified")
-        if target.subresource == "status":
+        if target.subresource in ("status", "approval"):
             body = {**present, "status": body.get("status")}
         body["metadata"] = {**body["metadata"], "uid": present["metadata"]["uid"]}
         if body["metadata"].get("deletionTimestamp") and not body["metadata"].get("finalizers"):

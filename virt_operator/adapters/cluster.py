@@ -10,13 +10,13 @@ from virt_operator.adapters.kinds import KUBE_SYSTEM, MANAGED, METADATA_ONLY, WO
 from virt_operator.plan.bundle import KEY
 from virt_operator.plan.certificates import Held
 from virt_operator.plan.identity import Ref, contains, hash_of
-from virt_operator.plan.names import CA_CONFIGMAP, CA_SECRET, MANAGED_SELECTOR
+from virt_operator.plan.names import CA_CONFIGMAP, CA_SECRET, HANDLER_SIGNER, MANAGED_SELECTOR
 from virt_operator.plan.observed import Observed, Own
 from virt_runtime.errors import NotFound
 from virt_runtime.kube import KubeClient
 from virt_runtime.process import together, when_synced
 from virt_runtime.reflector import Reflector
-from virt_runtime.resources import KUBEVIRTS, Json
+from virt_runtime.resources import CERTIFICATE_SIGNING_REQUESTS, KUBEVIRTS, Json
 from virt_runtime.store import Store, key_of
 
 
@@ -63,6 +63,7 @@ class Cluster:
             managed=managed,
             held=self._held(managed),
             workloads=await self._workloads() if removing else None,
+            requests=await self._requests() if removing else (),
             failure=failure,
             settled=frozenset(self._settled.items()),
         )
@@ -96,6 +97,10 @@ class Cluster:
     async def _workloads(self) -> tuple[Json, ...]:
         lists = await asyncio.gather(*(self._list(kind) for kind in WORKLOADS))
         return tuple(body for listed in lists for body in listed)
+
+    async def _requests(self) -> tuple[Json, ...]:
+        selector = f"spec.signerName={HANDLER_SIGNER}"
+        return tuple(await self._kube.list(CERTIFICATE_SIGNING_REQUESTS, field_selector=selector))
 
     async def _list(self, kind: str) -> list[Json]:
         try:

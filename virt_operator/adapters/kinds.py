@@ -35,5 +35,8 @@ METADATA_ONLY: Final = frozenset({"CustomResourceDefinition"})
 KUBE_SYSTEM: Final = "kube-system"
 
 
+_OTHER: Final = {"KubeVirt": r.KUBEVIRTS, "CertificateSigningRequest": r.CERTIFICATE_SIGNING_REQUESTS}
+
+
 def resource_of(kind: str) -> r.Resource:
-    return r.KUBEVIRTS if kind == "KubeVirt" else MANAGED.get(kind) or WORKLOADS[kind]
+    return (MANAGED | WORKLOADS | _OTHER)[kind]

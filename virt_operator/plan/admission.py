@@ -140,8 +140,15 @@ def _unsupported(spec: Json) -> list[Cause]:
 
 
 def _patches(kubevirt: Json) -> list[Cause]:
+    path = "spec.customizeComponents.patches"
+    settings = settings_of(kubevirt, kubevirt["metadata"].get("namespace", ""), Images())
     try:
-        desired.objects(settings_of(kubevirt, kubevirt["metadata"].get("namespace", ""), Images()), b"")
+        objects = desired.objects(settings, b"")
     except PatchError as error:
-        return [Cause("spec.customizeComponents.patches", str(error))]
-    return []
+        return [Cause(path, str(error))]
+    known = {(ref.kind.lower(), ref.name) for ref in objects}
+    return [
+        Cause(f"{path}[{index}].resourceName", f"there is no {each.kind} {each.name} to patch")
+        for index, each in enumerate(settings.patches)
+        if (each.kind.lower(), each.name) not in known
+    ]

@@ -30,6 +30,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """`managed` are the objects that carry our label.
 
     `workloads`: VMs and VMIs, read only while the installation is being removed, else None.
+    `requests`: virt-handler's certificate requests, read likewise.
     `failure`: what the API server answered to the last attempt, when it refused an object.
     `settled`: objects that an apply of the present hash did not make equal (the server normalises a field).
     """
@@ -39,5 +40,6 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     managed: Mapping[Ref, Json] = {}
     held: Held = Held()
     workloads: tuple[Json, ...] | None = None
+    requests: tuple[Json, ...] = ()
     failure: str = ""
     settled: frozenset[tuple[Ref, str]] = frozenset()

@@ -38,15 +38,7 @@ def patched(body: Json, patches: Sequence[Patch]) -> Json:
 
 def _apply(body: Json, patch: Patch) -> Json:
     try:
-        change = msgspec.json.decode(patch.patch.encode())
-        if patch.type == "json":
-            result: Json = lens.apply_patch(body, change)
-        elif patch.type == "merge":
-            result = merge(body, change)
-        elif patch.type == "strategic":
-            result = strategic(body, change)
-        else:
-            raise PatchError(f"patch type {patch.type!r} is none of json, merge, strategic")
+        result = _changed(body, patch.type, msgspec.json.decode(patch.patch.encode()))
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise PatchError(
             f"customizeComponents: the patch of {patch.kind} {patch.name} does not apply: {error}"
@@ -54,6 +46,16 @@ def _apply(body: Json, patch: Patch) -> Json:
     if not isinstance(result, dict) or result.get("kind") != body["kind"]:
         raise PatchError(f"customizeComponents: the patch of {patch.kind} {patch.name} changes what the object is")
     return result
+
+
+def _changed(body: Json, kind: str, change: Any) -> Any:
+    if kind == "json" and isinstance(change, list):
+        return lens.apply_patch(body, change)
+    if kind == "merge" and isinstance(change, dict):
+        return merge(body, change)
+    if kind == "strategic" and isinstance(change, dict):
+        return strategic(body, change)
+    raise ValueError(f"type {kind!r} must be json with a list of operations, or merge or strategic with an object")
 
 
 def merge(present: Json, change: Json) -> Json:

@@ -57,7 +57,7 @@ def _own_rules() -> list[Json]:
         ),
         rule("rbac.authorization.k8s.io", ("clusterroles", "clusterrolebindings"), MANAGE),
         rule("rbac.authorization.k8s.io", ("clusterroles",), ("bind",), (AUTH_DELEGATOR,)),
-        rule("certificates.k8s.io", ("certificatesigningrequests",), READ),
+        rule("certificates.k8s.io", ("certificatesigningrequests",), (*READ, "delete")),
         rule(
             "certificates.k8s.io",
             ("certificatesigningrequests/approval", "certificatesigningrequests/status"),

@@ -37,7 +37,8 @@ def decide(seen: Observed, kubevirt: Json, now: datetime) -> Plan:
     own = {Ref("Secret", seen.own.namespace, name) for name in (CA_SECRET, OPERATOR_SECRET)}
     ours = {ref: body for ref, body in seen.managed.items() if ref not in own}
     running = {ref: body for ref, body in ours.items() if ref.kind in RUNNING}
-    present = running or ours
+    requests = {ref_of(each): each for each in seen.requests}
+    present = running or ours or requests
     if present:
         message = f"{len(present)} objects are still there, the first is {min(present)}"
         deletes: list[Action] = [

@@ -1,0 +1,147 @@
+"""Rules for KubeVirt objects, and how the webhook says no."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from tests.fakes.kube import fake_kube
+from virt_operator.adapters.webhooks import Webhooks
+from virt_operator.plan.admission import BLOCK, UNSUPPORTED, on_create, on_delete, on_update, spec_causes
+
+Json = dict[str, Any]
+
+
+def kubevirt(**spec: Any) -> Json:
+    return {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "KubeVirt",
+        "metadata": {"name": "k", "namespace": "n"},
+        "spec": spec,
+    }
+
+
+def selfsigned(**fields: Any) -> Json:
+    return kubevirt(certificateRotateStrategy={"selfSigned": fields})
+
+
+@pytest.mark.parametrize(
+    ("obj", "field", "words"),
+    [
+        (kubevirt(infra={"replicas": 0}), "spec.infra.replicas", "at least 1"),
+        (kubevirt(workloads={"replicas": 2}), "spec.workloads.replicas", "every node"),
+        (
+            selfsigned(ca={"duration": "10h"}, caRotateInterval="5h"),
+            "spec.certificateRotateStrategy.selfSigned.caRotateInterval",
+            "conflicts",
+        ),
+        (selfsigned(ca={"duration": "ten"}), "spec.certificateRotateStrategy.selfSigned", "ten"),
+        (
+            selfsigned(server={"duration": "1h", "renewBefore": "1h"}),
+            "spec.certificateRotateStrategy.selfSigned.server.renewBefore",
+            "less than",
+        ),
+        (
+            selfsigned(ca={"duration": "1h"}, server={"duration": "2h"}),
+            "spec.certificateRotateStrategy.selfSigned.server.duration",
+            "longer than the CA",
+        ),
+        (
+            kubevirt(configuration={"tlsConfiguration": {"ciphers": ["x"]}}),
+            "spec.configuration.tlsConfiguration.ciphers",
+            "minTLSVersion",
+        ),
+        (
+            kubevirt(
+                customizeComponents={
+                    "patches": [
+                        {"resourceType": "Deployment", "resourceName": "virt-api", "type": "json", "patch": "[{}]"}
+                    ]
+                }
+            ),
+            "spec.customizeComponents.patches",
+            "Deployment virt-api",
+        ),
+        (
+            kubevirt(
+                customizeComponents={
+                    "patches": [{"resourceType": "Deployment", "resourceName": "x", "type": "merge", "patch": "{}"}]
+                }
+            ),
+            "spec.customizeComponents.patches[0].resourceName",
+            "there is no Deployment x",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_field(obj: Json, field: str, words: str) -> None:
+    causes = {cause.field: cause.message for cause in spec_causes(obj)}
+    assert words in causes[field]
+
+
+@pytest.mark.parametrize("path", UNSUPPORTED)
+def test_fields_without_effect_are_refused(path: tuple[str, ...]) -> None:
+    value: Any = {"some": "value"}
+    for step in reversed(path):
+        value = {step: value}
+    assert f"spec.{'.'.join(path)}" in {cause.field for cause in spec_causes(kubevirt(**value))}
+
+
+def test_the_usual_object_is_fine() -> None:
+    usual = kubevirt(
+        certificateRotateStrategy={},
+        configuration={"developerConfiguration": {"featureGates": []}},
+        customizeComponents={},
+        imagePullPolicy="IfNotPresent",
+        workloadUpdateStrategy={},
+    )
+    assert spec_causes(usual) == []
+
+
+def test_one_kubevirt_a_cluster() -> None:
+    assert on_create(kubevirt(), []).allowed
+    assert on_create(kubevirt(), [kubevirt()]).refusal == "Kubevirt is already created"
+    leaving = {"metadata": {"name": "k", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    assert on_create(kubevirt(), [leaving]).allowed
+    assert on_update({**leaving, "spec": {"infra": {"replicas": 0}}}).allowed
+
+
+def test_removal_is_refused_while_there_are_guests_if_so_wished() -> None:
+    careful = kubevirt(uninstallStrategy=BLOCK)
+    assert on_delete(careful, {"virtualmachines": 0}).allowed
+    assert on_delete(kubevirt(), {"virtualmachines": 3}).allowed
+    refusal = on_delete(careful, {"virtualmachines": 1}).refusal
+    assert refusal.startswith("Rejecting the uninstall request, since there are still Virtual Machines present. ")
+
+
+async def test_the_webhooks_speak_admission_review() -> None:
+    async with fake_kube() as (fake, kube):
+        app = web.Application()
+        Webhooks(kube).add_to(app)
+        async with TestClient(TestServer(app)) as client:
+
+            async def ask(name: str, **request: Any) -> Json:
+                review = {
+                    "apiVersion": "admission.k8s.io/v1",
+                    "kind": "AdmissionReview",
+                    "request": {"uid": "u"} | request,
+                }
+                answer = await client.post(f"/kubevirt-validate-{name}", json=review)
+                body: Json = await answer.json()
+                assert body["kind"] == "AdmissionReview"
+                response: Json = body["response"]
+                assert response["uid"] == "u"
+                return response
+
+            assert (await ask("create", object=kubevirt()))["allowed"]
+            wrong = await ask("update", object=kubevirt(infra={"replicas": 0}))
+            assert wrong["status"]["code"] == 422
+            assert wrong["status"]["details"]["causes"][0]["field"] == "spec.infra.replicas"
+            assert (await ask("delete", oldObject=kubevirt(uninstallStrategy=BLOCK)))["allowed"]
+            fake.put("/apis/kubevirt.io/v1/namespaces/d/virtualmachineinstances", {"metadata": {"name": "v"}})
+            refused = await ask("delete", oldObject=kubevirt(uninstallStrategy=BLOCK))
+            assert refused["status"]["code"] == 400
+            fake.put("/apis/kubevirt.io/v1/namespaces/n/kubevirts", kubevirt())
+            assert not (await ask("create", object=kubevirt()))["allowed"]
