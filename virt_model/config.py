@@ -24,7 +24,7 @@ EMULATED_MACHINES: Final = {
     "arm64": ("virt*",),
     "s390x": ("s390-ccw-virtio*",),
 }
-FIRMWARE_DIRS: Final = {"amd64": "/usr/share/OVMF", "arm64": "/usr/share/AAVMF", "s390x": ""}
+FIRMWARE_DIRS: Final = {"amd64": "/usr/share/edk2/ovmf", "arm64": "/usr/share/AAVMF", "s390x": ""}
 
 
 class Smbios(msgspec.Struct, frozen=True, kw_only=True):

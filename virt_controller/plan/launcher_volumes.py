@@ -25,9 +25,10 @@ _KERNEL_BOOT: Final = "kernel-boot-volume"
 
 
 def volumes(launcher: Launcher) -> list[Json]:
-    """`spec.volumes` of the pod."""
+    """`spec.volumes` of the pod: configuration before images and claims."""
     own = [_empty_dir(name) for name in _FIRST]
     theirs = [made for volume, raw in _pairs(launcher) for made in _volumes_of(volume, raw)]
+    theirs.sort(key=lambda made: "image" in made or "persistentVolumeClaim" in made)
     return [*own, *theirs, *_credential_volumes(launcher), *_kernel_boot_volume(launcher), _empty_dir("hotplug-disks")]
 
 

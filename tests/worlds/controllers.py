@@ -1,0 +1,217 @@
+"""virt-controller in a small cluster: its real plans, performed one step at a time.
+
+A step is one question to the API or one write. Between two steps anything may happen, and the process may die: its pass
+is then simply dropped. Plans are pure, so each is computed once per distinct input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from api.time import parse_time
+from tests.worlds.server import LATER, NOW, Refused, Server
+from tests.worlds.state import Json, Obj, Pass, Seen, State, Which
+from virt_controller.plan import vm as vm_planner
+from virt_controller.plan import vmi as vmi_planner
+from virt_controller.plan.actions import Create, Delete, Kind, Merge, Plan, Question
+from virt_controller.plan.seen import Pod, Vm, Vmi
+from virt_controller.plan.vm_world import VmWorld
+from virt_controller.plan.vmi_world import VmiWorld
+from virt_model.config import ClusterConfig
+
+CONFIG = ClusterConfig(use_emulation=True)
+IMAGE = "launcher"
+SLOTS = {Kind.VM: "vm", Kind.VMI: "vmi", Kind.POD: "pods"}
+PINNED = "pinned"
+
+
+class Wrote(NamedTuple):
+    """One successful write of a controller, for the invariants to judge."""
+
+    which: Which
+    action: Any
+    before: State
+    after: State
+    was: Seen
+
+
+class Controllers:
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._plans: dict[Any, Plan] = {}
+
+    # --- planning
+
+    def plan(self, which: Which, passing: Pass, late: bool) -> Plan | None:
+        """None when there is no object to plan for."""
+        seen = passing.seen
+        if (seen.vm if which == "vm" else seen.vmi) is None:
+            return None
+        bodies = (seen.vm and seen.vm.body, seen.vmi and seen.vmi.body, tuple(pod.body for pod in seen.pods))
+        memo = (which, bodies, passing.live, passing.revisions, passing.revision_asked, late)
+        if memo not in self._plans:
+            planned = self._plan_vm(passing, late) if which == "vm" else self._plan_vmi(passing, late)
+            self._plans[memo] = planned
+        return self._plans[memo]
+
+    def _plan_vm(self, passing: Pass, late: bool) -> Plan:
+        vm, vmi = self._raw(passing.seen.vm), self._raw(passing.seen.vmi)
+        assert vm is not None
+        return vm_planner.plan(
+            VmWorld(
+                vm=Vm(vm),
+                vmi=Vmi(vmi) if vmi else None,
+                live=passing.live,
+                revisions=passing.revisions,
+                started_spec=vm["spec"] if passing.revision_asked else None,
+                started_spec_asked=passing.revision_asked,
+                now=_now(late),
+            )
+        )
+
+    def _plan_vmi(self, passing: Pass, late: bool) -> Plan:
+        raw = self._raw(passing.seen.vmi)
+        assert raw is not None
+        vmi = Vmi(raw)
+        owner = vmi.controller()
+        pods = tuple(
+            pod for pod in (Pod(self._raw(each) or {}) for each in passing.seen.pods) if pod.controlled_by(vmi.uid)
+        )
+        vm = self._raw(passing.seen.vm)
+        counts = owner is not None and vm is not None and vm["metadata"]["uid"] == owner["uid"] and not vmi.ran
+        return vmi_planner.plan(
+            VmiWorld(
+                vmi=vmi,
+                pods=pods,
+                live=passing.live,
+                vm_counts=counts,
+                config=CONFIG,
+                launcher_image=IMAGE,
+                now=_now(late),
+            )
+        )
+
+    def _raw(self, obj: Obj | None) -> Json | None:
+        body = self.server.body(obj)
+        if body is None:
+            return None
+        return {**body, "metadata": {**body["metadata"], "resourceVersion": PINNED}}
+
+    # --- stepping
+
+    def begin(self, which: Which, state: State, seen: Seen) -> Pass | None:
+        """A pass on what is seen; None when it would do nothing."""
+        passing = Pass(seen, state.seen)
+        plan = self.plan(which, passing, state.late)
+        return passing if plan is not None and (plan.ask or plan.action) else None
+
+    def step(self, which: Which, state: State, passing: Pass) -> tuple[State, Pass | None, Wrote | None]:
+        """One question or one write; gives the pass as it goes on, None when it is over."""
+        plan = self.plan(which, passing, state.late)
+        assert plan is not None
+        if plan.ask is not None:
+            return state, self._answer(which, plan.ask, state, passing), None
+        if plan.action is None:
+            return state, None, None
+        try:
+            after, answer = self._perform(state, passing, plan.action)
+        except Refused:
+            return state, None, None
+        wrote = Wrote(which, plan.action, state, after, passing.was) if after is not state else None
+        return after, self._after_write(which, self._learned(passing, plan.action, answer), after), wrote
+
+    def _after_write(self, which: Which, passing: Pass, state: State) -> Pass | None:
+        """A pass that has written is followed further only into what has no precondition on what it knows: another
+        creation or deletion. A patch would be the same from a new look, or it would be refused.
+        """
+        plan = self.plan(which, passing, state.late)
+        risky = plan is not None and isinstance(plan.action, Create | Delete)
+        return passing if risky else None
+
+    def _goes_on(self, which: Which, passing: Pass, state: State) -> Pass | None:
+        plan = self.plan(which, passing, state.late)
+        return passing if plan is not None and (plan.ask or plan.action) else None
+
+    def _answer(self, which: Which, question: Question, state: State, passing: Pass) -> Pass | None:
+        if question is Question.REVISION:
+            return self._goes_on(which, passing._replace(revision_asked=True), state)
+        if (state.vm if which == "vm" else state.vmi) is None:
+            return None
+        if (
+            which == "vmi"
+            and passing.seen.vmi
+            and state.vmi
+            and self.server.uid(passing.seen.vmi) != self.server.uid(state.vmi)
+        ):
+            return None
+        pods = state.pods if which == "vmi" else passing.seen.pods
+        vm = state.vm if which == "vm" else passing.seen.vm
+        looked = passing._replace(seen=Seen(vm, state.vmi, pods), was=state.seen)
+        fresh = looked._replace(live=True, revisions=state.revisions)
+        return self._goes_on(which, fresh, state)
+
+    def _perform(self, state: State, passing: Pass, action: Any) -> tuple[State, Obj | None]:
+        if action.kind is Kind.REVISION:
+            return _revision(state, action), None
+        slot = SLOTS[action.kind]
+        if isinstance(action, Create):
+            return self._create(state, slot, action)
+        if isinstance(action, Delete):
+            return self.server.delete(state, slot, action.name, action.uid)
+        if isinstance(action, Merge):
+            return self.server.merge_pod(state, action.name, action.body)
+        base = passing.seen.vm if action.kind is Kind.VM else passing.seen.vmi
+        assert base is not None
+        return self.server.patch(state, slot, action.name, action.ops, action.subresource, base.version)
+
+    def _create(self, state: State, slot: str, action: Create) -> tuple[State, Obj]:
+        try:
+            return self.server.create(state, slot, dict(action.body))
+        except Refused:
+            present = state.vmi if slot == "vmi" else self._pod(state, action.body["metadata"]["name"])
+            assert present is not None
+            owners = self.server.bodies[present.body]["metadata"].get("ownerReferences", ())
+            if owners and owners[0]["uid"] == action.body["metadata"]["ownerReferences"][0]["uid"]:
+                return state, present
+            raise
+
+    def _pod(self, state: State, name: str) -> Obj | None:
+        return next((pod for pod in state.pods if self.server.name(pod) == name), None)
+
+    def _learned(self, passing: Pass, action: Any, answer: Obj | None) -> Pass:
+        seen = passing.seen
+        if action.kind is Kind.REVISION:
+            gone = isinstance(action, Delete)
+            names = (
+                {*passing.revisions} - {action.name} if gone else {*passing.revisions, action.body["metadata"]["name"]}
+            )
+            return passing._replace(revisions=tuple(sorted(names)))
+        if action.kind is Kind.VM:
+            return passing._replace(seen=seen._replace(vm=answer))
+        if action.kind is Kind.VMI:
+            return passing._replace(seen=seen._replace(vmi=answer))
+        name = action.body["metadata"]["name"] if isinstance(action, Create) else action.name
+        others = tuple(pod for pod in seen.pods if self.server.name(pod) != name)
+        pods = others if answer is None else tuple(sorted((*others, answer), key=self.server.name))
+        return passing._replace(seen=seen._replace(pods=pods))
+
+
+def _revision(state: State, action: Any) -> State:
+    if isinstance(action, Delete):
+        return state._replace(revisions=tuple(each for each in state.revisions if each != action.name))
+    name = action.body["metadata"]["name"]
+    return state._replace(revisions=tuple(sorted({*state.revisions, name})))
+
+
+def _now(late: bool) -> float:
+    return parse_time(LATER if late else NOW)
+
+
+def stale_views(which: Which, now: Seen, frozen: Seen) -> Iterator[Seen]:
+    """Mixtures of what is and what was, in what matters to a controller: each watch may lag by itself."""
+    mixed = {
+        "vm": (frozen, now._replace(vm=frozen.vm), now._replace(vmi=frozen.vmi)),
+        "vmi": (frozen, now._replace(vmi=frozen.vmi), now._replace(pods=frozen.pods)),
+    }
+    yield from dict.fromkeys(seen for seen in mixed[which] if seen != now)

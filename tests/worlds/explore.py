@@ -1,0 +1,215 @@
+"""Breadth-first through every order of events of a small cluster, until no new state is found.
+
+Besides the laws of `laws.py`, two hold for the graph as a whole: every state without a next step of its own is at rest,
+and no circle of own steps contains a write that succeeded (else the controllers would write forever).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tests.worlds import agents
+from tests.worlds.controllers import Controllers, Wrote, stale_views
+from tests.worlds.laws import Broken, Laws
+from tests.worlds.server import Server
+from tests.worlds.state import Pass, Seen, State, Which, key
+
+BOTH: tuple[Which, Which] = ("vm", "vmi")
+
+
+class Edge(NamedTuple):
+    label: str
+    state: State
+    own: bool  # the cluster takes this step by itself, sooner or later
+    wrote: Wrote | None = None
+
+
+class Report(NamedTuple):
+    states: int
+    edges: int
+    at_rest: int
+
+
+class Explorer:
+    def __init__(self, most_states: int = 400_000) -> None:
+        self.server = Server()
+        self._controllers = Controllers(self.server)
+        self._laws = Laws(self.server)
+        self._most = most_states
+
+    def explore(self, start: State) -> Report:
+        """Raises Broken with the way to the state where a law is broken."""
+        start = key(start)
+        numbers: dict[State, int] = {start: 0}
+        parents: list[tuple[int, str]] = [(-1, "start")]
+        own_edges: list[list[tuple[int, bool]]] = []
+        queue, edges, at_rest = deque([start]), 0, 0
+        try:
+            while queue:
+                state = queue.popleft()
+                here, own = len(own_edges), []
+                for edge in self._edges(state):
+                    edges += 1
+                    there = key(edge.state)
+                    if there not in numbers:
+                        numbers[there] = len(parents)
+                        parents.append((here, edge.label))
+                        queue.append(there)
+                        self._judge_state(there)
+                    if edge.wrote is not None:
+                        self._judge_write(edge)
+                    if edge.own:
+                        own.append((numbers[there], edge.wrote is not None))
+                own_edges.append(own)
+                if not own:
+                    at_rest += 1
+                    self._laws.rest(state, self._waits(state))
+                if len(numbers) > self._most:
+                    raise Broken(f"more than {self._most} states: the world is not small")
+        except Broken as broken:
+            raise Broken(f"{broken}\n  way: {' → '.join(_way(parents, len(own_edges)))}") from None
+        circle = _writing_circle(own_edges)
+        if circle is not None:
+            raise Broken(f"writes without end\n  way: {' → '.join(_way(parents, circle))}")
+        return Report(len(numbers), edges, at_rest)
+
+    def _judge_state(self, state: State) -> None:
+        self._laws.state(state)
+
+    def _judge_write(self, edge: Edge) -> None:
+        assert edge.wrote is not None
+        try:
+            self._laws.write(edge.wrote)
+        except Broken as broken:
+            raise Broken(f"{broken} (at: {edge.label})") from None
+
+    def _edges(self, state: State) -> Iterator[Edge]:
+        for label, after in agents.steps(self.server, state):
+            yield Edge(label, after, own=True)
+        for label, after in agents.outside(self.server, state):
+            yield Edge(label, after, own=False)
+        for which in BOTH:
+            yield from self._controller(which, state)
+        yield from self._faults(state)
+        yield from self._clock(state)
+
+    def _controller(self, which: Which, state: State) -> Iterator[Edge]:
+        slot = f"{which}_pass"
+        passing: Pass | None = getattr(state, slot)
+        if passing is not None:
+            after, going, wrote = self._controllers.step(which, state, passing)
+            yield Edge(f"{which} {_name(wrote)}", after._replace(**{slot: going}), True, wrote)
+            yield Edge(f"{which} dies", state._replace(**{slot: None}), own=False)
+            return
+        yield from self._first_step(which, state, state.seen, "looks", own=True)
+        if state.frozen is not None:
+            left = state.budget.stale - 1
+            spent = state._replace(budget=state.budget._replace(stale=left), frozen=state.frozen if left else None)
+            for seen in stale_views(which, state.seen, state.frozen):
+                yield from self._first_step(which, spent, seen, "looks at an old cache", own=False)
+
+    def _first_step(self, which: Which, state: State, seen: Seen, how: str, *, own: bool) -> Iterator[Edge]:
+        """A look and what follows at once. A delay between them adds nothing: each write has its precondition, and what
+        has none is planned in a live world only, where the delay after the question counts.
+        """
+        begun = self._controllers.begin(which, state, seen)
+        if begun is not None:
+            after, going, wrote = self._controllers.step(which, state, begun)
+            yield Edge(f"{which} {how}: {_name(wrote)}", after._replace(**{f"{which}_pass": going}), own, wrote)
+
+    def _faults(self, state: State) -> Iterator[Edge]:
+        budget = state.budget
+        if state.frozen is not None:
+            yield Edge("caches follow again", state._replace(frozen=None, budget=budget._replace(stale=0)), own=True)
+        elif budget.stale:
+            yield Edge("caches stop following", state._replace(frozen=state.seen), own=False)
+        if state.zombie is not None:
+            which, passing = state.zombie
+            after, going, wrote = self._controllers.step(which, state, passing)
+            zombie = None if going is None else (which, going)
+            yield Edge(f"old leader: {which} {_name(wrote)}", after._replace(zombie=zombie), True, wrote)
+        elif budget.takeovers:
+            spent = budget._replace(takeovers=budget.takeovers - 1)
+            for which in BOTH:
+                held: Pass | None = getattr(state, f"{which}_pass")
+                if held is not None:
+                    taken = state._replace(**{f"{which}_pass": None}, zombie=(which, held), budget=spent)
+                    yield Edge(f"a new leader, the old one still in its {which} pass", taken, own=False)
+
+    def _clock(self, state: State) -> Iterator[Edge]:
+        """Time passes only when everybody waits for it."""
+        if not state.late and self._waits(state) and not any(agents.steps(self.server, state)):
+            idle = state.vm_pass is None and state.vmi_pass is None and state.zombie is None and state.frozen is None
+            if idle and not any(self._controllers.begin(which, state, state.seen) for which in BOTH):
+                yield Edge("two hours pass", state._replace(late=True), own=True)
+
+    def _waits(self, state: State) -> bool:
+        for which in BOTH:
+            plan = self._controllers.plan(which, Pass(state.seen, state.seen), state.late)
+            if plan is not None and plan.again_in is not None:
+                return True
+        return False
+
+
+def _name(wrote: Wrote | None) -> str:
+    if wrote is None:
+        return "asks or does nothing"
+    action = wrote.action
+    return f"{type(action).__name__.lower()} {action.kind.value} ({action.why})"
+
+
+def _way(parents: list[tuple[int, str]], node: int) -> list[str]:
+    labels = []
+    while node > 0:
+        node, label = parents[node]
+        labels.append(label)
+    return labels[::-1]
+
+
+def _writing_circle(edges: list[list[tuple[int, bool]]]) -> int | None:
+    """A node on a circle of own steps with a write in it (Tarjan's components, without recursion)."""
+    component = _components(edges)
+    for node, targets in enumerate(edges):
+        for target, wrote in targets:
+            if wrote and component[node] == component[target]:
+                return node
+    return None
+
+
+def _components(edges: list[list[tuple[int, bool]]]) -> list[int]:
+    index = [0] * len(edges)
+    low = [0] * len(edges)
+    component = [-1] * len(edges)
+    stack: list[int] = []
+    counter = 0
+    for root in range(len(edges)):
+        if index[root]:
+            continue
+        work = [(root, iter(edges[root]))]
+        counter += 1
+        index[root] = low[root] = counter
+        stack.append(root)
+        while work:
+            node, targets = work[-1]
+            for target, _ in targets:
+                if not index[target]:
+                    counter += 1
+                    index[target] = low[target] = counter
+                    stack.append(target)
+                    work.append((target, iter(edges[target])))
+                    break
+                if component[target] < 0:
+                    low[node] = min(low[node], index[target])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    while True:
+                        member = stack.pop()
+                        component[member] = node
+                        if member == node:
+                            break
+    return component

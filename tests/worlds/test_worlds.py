@@ -1,0 +1,16 @@
+"""Every small world, explored whole with the real plans."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.worlds.explore import Explorer
+from tests.worlds.scenarios import SCENARIOS, begin
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_world_keeps_its_laws_and_comes_to_rest(name: str) -> None:
+    explorer = Explorer()
+    report = explorer.explore(begin(explorer.server, name))
+    assert report.at_rest > 0
+    assert report.states > 50, "a world this small proves nothing"
