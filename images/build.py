@@ -105,9 +105,6 @@ class Builder:
         shutil.rmtree(root, ignore_errors=True)
         with self.cache.scratch() as scratch:
             debian.unpack(SUITE, (*below, *recipe.packages), scratch / "root")
-            if recipe.wheels:
-                ensure("pip3")
-                debian.add_wheels(recipe.wheels, scratch / "root")
             (scratch / "root").rename(root)
 
     def _make_layer(self, name: str, below: dict[str, Layer]) -> Layer:
@@ -184,7 +181,7 @@ def compiled(chosen: tree.Tree, root: Path, interpreter_root: Path) -> tree.Tree
     """``chosen`` with byte code in place of every Python source."""
     sources = {path: entry for path, entry in chosen.items() if path.endswith(".py") and not entry.is_directory}
     files = [entry.source for entry in sources.values() if entry.source is not None]
-    bytecode.compile_files(interpreter_root, root, files, beside=True)
+    bytecode.compile_beside(interpreter_root, root, files)
     result = {path: entry for path, entry in chosen.items() if path not in sources}
     for path, entry in sources.items():
         link = None if entry.link is None else f"{entry.link}c"
@@ -195,7 +192,7 @@ def compiled(chosen: tree.Tree, root: Path, interpreter_root: Path) -> tree.Tree
 def settings_of(recipe: ImageRecipe) -> oci.Settings:
     """How a container of ``recipe`` starts."""
     user = f"{recipe.user}:{recipe.user}" if recipe.user else ""
-    return oci.Settings(entrypoint=(f"/{recipe.shims[0].path}",), user=user,
+    return oci.Settings(entrypoint=(f"/{recipe.entrypoint}",), user=user,
                         environment={"PATH": PATH, **recipe.environment}, labels=labels(recipe.title))
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from images.host import HostError, run
 
-LOADER = "usr/lib64/ld-linux-x86-64.so.2"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
@@ -23,20 +22,25 @@ def foreign(root: Path, program: str) -> list[str]:
     return [str(loader), "--library-path", str(root / LIBRARIES), str(root / program)]
 
 
-def compile_files(interpreter_root: Path, folder: Path, files: Sequence[Path], *, beside: bool) -> None:
-    """Compile ``files`` (in ``folder``) into byte code that believes to lie at the same place below ``/``.
+def compile_beside(interpreter_root: Path, folder: Path, files: Sequence[Path]) -> None:
+    """Put ``x.pyc`` beside each ``x.py``: it runs without the source, and without the weight of docstrings."""
+    _compile(interpreter_root, folder, files, ["-b", "-o", "2"])
 
-    ``beside``: ``x.pyc`` beside ``x.py``, which runs without the source; otherwise ``__pycache__``, for code
-    that keeps its source so that tracebacks show lines.
-    """
+
+def compile_cached(interpreter_root: Path, folder: Path, files: Sequence[Path]) -> None:
+    """Fill ``__pycache__``, with and without docstrings: for code that keeps its source, so tracebacks show lines."""
+    _compile(interpreter_root, folder, files, ["-o", "0", "-o", "2"])
+
+
+def _compile(interpreter_root: Path, folder: Path, files: Sequence[Path], how: list[str]) -> None:
+    """Compile ``files`` (in ``folder``) into byte code that believes to lie at the same place below ``/``."""
     if not files:
         return
     with tempfile.NamedTemporaryFile("w", suffix=".list") as listing:
         listing.write("".join(f"{path}\n" for path in sorted(files)))
         listing.flush()
         options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/", "-i", listing.name]
-        argv = [*foreign(interpreter_root, "usr/bin/python3"), "-S", "-s", "-m", "compileall", *options,
-                *(["-b"] if beside else [])]
+        argv = [*foreign(interpreter_root, "usr/bin/python3"), "-S", "-s", "-m", "compileall", *options, *how]
         env = {**os.environ, "PYTHONHOME": str(interpreter_root / "usr"), "PYTHONHASHSEED": "0"}
         try:
             run(argv, what="compiling Python", timeout=600, env=env)

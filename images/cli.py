@@ -13,8 +13,8 @@ from images.build import REPOSITORY, Builder, Built
 from images.cache import Cache, default_directory
 from images.closure import MissingLibraries
 from images.host import HostError
-from images.report import as_json, recorded, table
 from images.registry import push
+from images.report import as_json, recorded, table
 from images.source import MissingSource
 
 

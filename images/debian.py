@@ -7,13 +7,11 @@ mmdebstrap resolves and verifies; its ``extract`` variant only unpacks. What mai
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from images.host import HostError, debian_mirror, run
 
-PYTHON_PACKAGES = "usr/lib/python3/dist-packages"
 ARCHIVE_OPTIONS = (
     'Acquire::Check-Valid-Until "false"',  # the release file of a testing suite can be past its date on a mirror
     'APT::Install-Recommends "false"',
@@ -44,19 +42,3 @@ def package_records(root: Path) -> dict[str, bytes]:
         records[f"var/lib/dpkg/status.d/{fields['Package']}"] = f"{text}Status: install ok unpacked\n".encode()
     return records
 
-
-def add_wheels(requirements: Sequence[str], root: Path) -> None:
-    """Unpack pure-Python wheels, pinned by version, beside Debian's Python packages."""
-    if not requirements:
-        return
-    folder = root.with_name(f"{root.name}.wheels")
-    argv = ["pip3", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
-            "--python-version=3.13", "--implementation=py", "--abi=none", "--platform=any",
-            f"--dest={folder}", *requirements]
-    try:
-        run(argv, what=f"Python packages {' '.join(requirements)}", timeout=600)
-        for wheel in sorted(folder.glob("*.whl")):
-            with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(root / PYTHON_PACKAGES)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -36,7 +36,8 @@ def _program_headers(image: bytes) -> list[tuple[int, int, int, int]]:
     entry_size, count = struct.unpack_from("<HH", image, 54)
     headers = []
     for index in range(count):
-        kind, _flags, offset, address, _physical, size = struct.unpack_from("<IIQQQQ", image, table + index * entry_size)
+        header = struct.unpack_from("<IIQQQQ", image, table + index * entry_size)
+        kind, _flags, offset, address, _physical, size = header
         headers.append((kind, offset, address, size))
     return headers
 

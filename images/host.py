@@ -15,7 +15,6 @@ TOOLS: Mapping[str, str] = {
     "skopeo": "skopeo",
     "zstd": "zstd",
     "qemu-img": "qemu-utils",
-    "pip3": "python3-pip",
 }
 """Command -> the Debian package that brings it."""
 

@@ -60,7 +60,7 @@ class _Tee(io.RawIOBase):
 def write_tar(tree: Tree, sink: IO[bytes]) -> tuple[str, int]:
     """Write ``tree`` as a tar, sorted by path; its digest and length."""
     tee = _Tee(sink)
-    with tarfile.open(fileobj=tee, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=tee, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for path, entry in sorted(tree.items()):
             _add(archive, path, entry)
     return f"sha256:{tee.digest.hexdigest()}", tee.length

@@ -1,4 +1,4 @@
-"""podvirt's own code as the top layer of an image: sources for tracebacks, byte code so that nothing is compiled later."""
+"""podvirt's own code as the top layer of an image: sources for tracebacks, byte code so that nothing is compiled."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from images.bytecode import compile_files
+from images.bytecode import compile_cached
 from images.recipes import PACKAGES, ImageRecipe
 from images.tree import Entry, Tree, scan
 
-SCRIPTS = Path(__file__).parent / "scripts"
+BIN = "bin"
+"""A package's folder of scripts, which become commands."""
 
 
 class MissingSource(Exception):
@@ -32,9 +33,8 @@ def files_of(repository: Path, packages: Iterable[str]) -> list[Path]:
 
 def fingerprint(repository: Path, recipe: ImageRecipe) -> dict[str, str]:
     """What the top layer of ``recipe`` is made of: path -> digest of its content."""
-    inputs = {str(path): repository / path for path in files_of(repository, recipe.ships)}
-    inputs |= {f"scripts/{name}": SCRIPTS / name for name in recipe.scripts}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in inputs.items()}
+    return {str(path): hashlib.sha256((repository / path).read_bytes()).hexdigest()
+            for path in files_of(repository, recipe.ships)}
 
 
 def missing_modules(repository: Path, recipe: ImageRecipe) -> list[str]:
@@ -47,17 +47,16 @@ def tree_of(repository: Path, recipe: ImageRecipe, interpreter_root: Path, scrat
     """The top layer: podvirt's packages, compiled, and the commands that start them."""
     stage = scratch / "stage"
     sources = files_of(repository, recipe.ships)
-    for path in sources:
+    for path in (path for path in sources if BIN not in path.parts):
         target = stage / PACKAGES / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(repository / path, target)
-    compile_files(interpreter_root, stage, [stage / PACKAGES / path for path in sources if path.suffix == ".py"],
-                  beside=False)
+    compile_cached(interpreter_root, stage, list(stage.rglob("*.py")))
     tree = {path: _root_owned(entry) for path, entry in scan(stage).items() if path.startswith(f"{PACKAGES}/")}
     for shim in recipe.shims:
         tree[shim.path] = Entry(mode=0o755, data=shim.script())
-    for name in recipe.scripts:
-        tree[f"usr/bin/{name}"] = Entry(mode=0o755, data=(SCRIPTS / name).read_bytes())
+    for path in (path for path in sources if BIN in path.parts):
+        tree[f"usr/bin/{path.name}"] = Entry(mode=0o755, data=(repository / path).read_bytes())
     return tree
 
 

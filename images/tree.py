@@ -66,12 +66,12 @@ def scan(root: Path) -> Tree:
 
 def _entry(path: Path) -> Entry | None:
     info = path.lstat()
-    mode, owner = stat.S_IMODE(info.st_mode), {"uid": info.st_uid, "gid": info.st_gid}
+    mode, uid, gid = stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid
     if stat.S_ISLNK(info.st_mode):
-        return Entry(mode=0o777, link=os.readlink(path), **owner)
+        return Entry(mode=0o777, uid=uid, gid=gid, link=os.readlink(path))
     if stat.S_ISDIR(info.st_mode):
-        return Entry(mode=mode, **owner)
-    return Entry(mode=mode, source=path, **owner) if stat.S_ISREG(info.st_mode) else None
+        return Entry(mode=mode, uid=uid, gid=gid)
+    return Entry(mode=mode, uid=uid, gid=gid, source=path) if stat.S_ISREG(info.st_mode) else None
 
 
 @lru_cache(maxsize=256)

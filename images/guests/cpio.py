@@ -1,4 +1,4 @@
-"""An initramfs: a cpio archive in the "newc" form that the kernel unpacks (Documentation/driver-api/early-userspace)."""
+"""An initramfs: a cpio archive in the "newc" form that the kernel unpacks (kernel docs, early-userspace)."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@
     sector 1 …        GRUB's core, with the commands to run built in
     sector 2048 …     one partition: a tar with the kernel and its initramfs
 
-The boot sector finds the core at sector 1 and the core finds its own rest at sector 2: those are the places GRUB assumes
-when nobody has told it others, so nothing needs patching (GRUB manual, "BIOS installation").
+The boot sector finds the core at sector 1 and the core finds its own rest at sector 2: those are the places GRUB
+assumes when nobody has told it others, so nothing needs patching (GRUB manual, "BIOS installation").
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def write_disk(raw: Path, root: Path, scratch: Path, *, files: Mapping[str, byte
 def _core(root: Path, scratch: Path, command_line: str) -> bytes:
     """GRUB's core image with its commands built in. ``(,msdos1)`` is the first partition of the disk it came from.
 
-    ``linux16`` starts the kernel by the old road, at 1 MiB: ``linux`` loads it where it will unpack itself to, and moving it
-    out of its own way costs more than a second where every instruction is emulated.
+    ``linux16`` starts the kernel by the old road, at 1 MiB: ``linux`` loads it where it will unpack itself to, and
+    moving it out of its own way costs more than a second where every instruction is emulated.
     """
     commands, output = scratch / "grub.cfg", scratch / "core.img"
     commands.write_text(f"linux16 $prefix/vmlinuz {command_line}\ninitrd16 $prefix/initrd\nboot\n")

@@ -1,4 +1,4 @@
-"""``guest-tiny``: Debian's cloud kernel and busybox, all in memory, up in seconds even when every instruction is emulated.
+"""``guest-tiny``: Debian's cloud kernel and busybox, all in memory, up in seconds even without KVM.
 
 Log in on the serial line as root, password podvirt. What it does is in the files of ``tiny/``.
 """
@@ -12,14 +12,14 @@ from images import debian
 from images.guests import cpio, grub, kernel
 from images.tree import DIRECTORY_MODE, Entry, Tree
 
-SUITE = "trixie"
-PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "grub-pc-bin", "grub-common")
+SUITE: str = "trixie"
+PACKAGES: tuple[str, ...] = ("linux-image-cloud-amd64", "busybox-static", "grub-pc-bin", "grub-common")
 FILES = Path(__file__).parent / "tiny"
 EARLY = ("virtio_blk", "virtio_net", "virtio_rng", "virtio_balloon", "sd_mod", "sr_mod", "virtio_scsi", "ahci", "evdev",
          "button")
 LATE = ("isofs", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1")
-"""Kernel modules. ``EARLY`` is in the order of loading: the drivers of disks and CD-ROMs before the buses, so that a loaded
-bus has found its disks. ``LATE`` are file systems, loaded once there is a disk with cloud data."""
+"""Kernel modules. ``EARLY`` is in the order of loading: the drivers of disks and CD-ROMs before the buses, so that a
+loaded bus has found its disks. ``LATE`` are file systems, loaded once there is a disk with cloud data."""
 COMMAND_LINE = (
     "console=ttyS0,115200 quiet loglevel=4 panic=1 mitigations=off tsc=reliable no_timer_check random.trust_cpu=on "
     "cryptomgr.notests rcupdate.rcu_expedited=1 i8042.noaux i8042.nopnp net.ifnames=0 rdinit=/sbin/init"
@@ -29,7 +29,7 @@ COMMAND_LINE = (
 def inputs() -> list[Path]:
     """Files whose content decides what the disk holds."""
     modules = (cpio, grub, kernel)
-    return [Path(__file__), *(Path(module.__file__) for module in modules),
+    return [Path(__file__), *(Path(str(module.__file__)) for module in modules),
             *sorted(path for path in FILES.rglob("*") if path.is_file())]
 
 
@@ -49,8 +49,8 @@ def initramfs(root: Path) -> Tree:
         "sys", "run", "tmp", "mnt", "root", "www", "lib", "lib/modules", "var", "var/log")}
     tree["bin/busybox"] = Entry(mode=0o755, data=busybox.read_bytes())
     listing = subprocess.run([busybox, "--list-full"], capture_output=True, text=True, check=True, timeout=20)
-    for path in listing.stdout.split():
-        tree.setdefault(path, Entry(link="/bin/busybox"))
+    for applet in listing.stdout.split():
+        tree.setdefault(applet, Entry(link="/bin/busybox"))
     for path in sorted(FILES.rglob("*")):
         if path.is_file():
             script = path.read_bytes().startswith(b"#!")
