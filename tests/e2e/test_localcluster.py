@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,13 @@ class Kubectl:
         statuses = self.get("pod", pod).get("status", {}).get("containerStatuses", [{}])
         return int(statuses[0]["restartCount"]) if statuses[0].get("ready") else -1
 
+    def runs_unbroken(self, pod: str) -> bool:
+        return self.restarts(pod) == 0
+
+    def hears(self, pod: str, script: str, word: str) -> bool:
+        """Whether a script in the pod prints the word."""
+        return word in self("exec", pod, "--", "/bin/sh", "-c", script)
+
 
 @pytest.fixture(scope="module")
 def kubectl(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
@@ -190,7 +198,7 @@ def test_volumes_names_and_services(kubectl: Kubectl) -> None:
         assert kubectl("apply", "-f", "-", stdin=document)
     assert kubectl("expose", "pod", "server", "--port", "80", "--target-port", "8080")
     for name in ("keeper", "server", "reader"):
-        soon(f"{name} Ready", lambda name=name: kubectl.restarts(name) == 0)
+        soon(f"{name} Ready", partial(kubectl.runs_unbroken, name))
     assert kubectl.get("pvc", "own")["spec"]["storageClassName"] == "local"
     soon("the shared file", lambda: "hello" in kubectl("logs", "reader"))
     address = kubectl.get("service", "server")["spec"]["clusterIP"]
@@ -198,7 +206,7 @@ def test_volumes_names_and_services(kubectl: Kubectl) -> None:
     soon("the Service's name", lambda: address in kubectl(*asked))
     ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 5 {address} 80"
     for name in ("server", "reader"):
-        soon(f"an answer to {name}", lambda name=name: "hello" in kubectl("exec", name, "--", "/bin/sh", "-c", ask))
+        soon(f"an answer to {name}", partial(kubectl.hears, name, ask, "hello"))
 
 
 def test_a_power_cut_and_a_reboot_on_the_same_disk(kubectl: Kubectl, config: Path) -> None:
