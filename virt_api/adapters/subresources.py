@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
-from virt_api.adapters.answers import answering_failures, json_answer
+from virt_api.adapters.answers import Handler, answering_failures, json_answer
 from virt_api.adapters.gate import Gate
 from virt_api.adapters.knowledge import Knowledge
 from virt_api.adapters.machines import Machines
@@ -16,13 +18,44 @@ from virt_api.adapters.streams import Streams
 from virt_api.plan import discovery
 from virt_api.plan.authorization import Call
 from virt_api.plan.lifecycle import VERBS
-from virt_api.plan.status import Failure
+from virt_api.plan.status import CallFailed, Failure, not_found
+from virt_api.plan.words import label_faults, subdomain_faults
 from virt_model.version import VERSION, version_info
 from virt_runtime.errors import ApiError
 from virt_runtime.kube import KubeClient
 
 _ROOT = f"/apis/{discovery.GROUP}"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+Act = Callable[[web.Request, Call], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class _Called:
+    """Which subresource a route is; only the names of the object come from the request's path."""
+
+    version: str
+    resource: str
+    subresource: str
+
+    @property
+    def tail(self) -> str:
+        return f"{self.resource}/{{name}}/{self.subresource}"
+
+    def by(self, request: web.Request) -> Call:
+        """The call that a request makes. Raises CallFailed where the names can be nobody's (`..%2Fpods`)."""
+        namespace, name = request.match_info["namespace"], request.match_info["name"]
+        if label_faults(namespace) or subdomain_faults(name):
+            raise CallFailed(not_found(self.resource.removesuffix("s"), name))
+        return Call(
+            method=request.method,
+            version=self.version,
+            namespace=namespace,
+            resource=self.resource,
+            name=name,
+            subresource=self.subresource,
+        )
 
 
 class Subresources:
@@ -41,23 +74,27 @@ class Subresources:
             app.router.add_get(f"{root}/healthz", self._show_health)
             one = f"{root}/namespaces/{{namespace}}"
             for verb in VERBS:
-                path = f"{one}/virtualmachines/{{name}}/{verb}"
-                app.router.add_put(path, answering_failures(self._change))
-            console = f"{one}/virtualmachineinstances/{{name}}/console"
-            app.router.add_get(console, answering_failures(self._stream))
+                called = _Called(version, "virtualmachines", verb)
+                app.router.add_put(f"{one}/{called.tail}", self._guarded(called, self._change))
+            called = _Called(version, "virtualmachineinstances", "console")
+            app.router.add_get(f"{one}/{called.tail}", self._guarded(called, self._stream))
         app.router.add_route("*", f"{_ROOT}/{{rest:.*}}", _show_nothing)
 
-    async def _change(self, request: web.Request) -> web.StreamResponse:
-        call = _call(request)
-        if refusal := await self._gate.refusal(request, call):
-            return refusal
+    def _guarded(self, called: _Called, act: Act) -> Handler:
+        """A handler that acts only for callers who may."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            call = called.by(request)
+            refusal = await self._gate.refusal(request, call)
+            return await act(request, call) if refusal is None else refusal
+
+        return answering_failures(guarded)
+
+    async def _change(self, request: web.Request, call: Call) -> web.StreamResponse:
         await self._machines.change(call.subresource, call.namespace, call.name, await request.read())
         return web.Response(status=202)
 
-    async def _stream(self, request: web.Request) -> web.StreamResponse:
-        call = _call(request)
-        if refusal := await self._gate.refusal(request, call):
-            return refusal
+    async def _stream(self, request: web.Request, call: Call) -> web.StreamResponse:
         return await self._streams.serve(request, call.namespace, call.name, call.subresource)
 
     async def _show_health(self, _request: web.Request) -> web.Response:
@@ -67,19 +104,6 @@ class Subresources:
             return json_answer({"apiserver": {"connectivity": "failed", "error": str(error)}}, 500)
         reached = {"connectivity": "ok", "version": version}
         return json_answer({"apiserver": reached, "config-resource-version": self._knowledge.config_version})
-
-
-def _call(request: web.Request) -> Call:
-    """A route's path is /apis/GROUP/VERSION/namespaces/NS/RESOURCE/NAME/SUBRESOURCE."""
-    parts = request.path.split("/", 8)
-    return Call(
-        method=request.method,
-        version=parts[3],
-        namespace=request.match_info["namespace"],
-        resource=parts[6],
-        name=request.match_info["name"],
-        subresource=parts[8],
-    )
 
 
 def _add_documents(app: web.Application) -> None:

@@ -18,6 +18,7 @@ from virt_api.plan.admission import ADMISSIONS, NEW_MIGRATION, World, answer
 from virt_api.plan.defaults.vmi import Chance
 from virt_api.plan.reading import table, text
 from virt_api.plan.rules.migration import MigrationNews
+from virt_api.plan.words import subdomain_faults
 from virt_model import labels
 from virt_runtime.clock import Clock, rfc3339
 from virt_runtime.errors import NotFound
@@ -57,7 +58,7 @@ class Webhooks:
 
     async def _look_up(self, wanted: dict[str, Any]) -> MigrationNews:
         namespace, name = text(wanted, "namespace"), text(wanted, "object", "spec", "vmiName")
-        if not name:
+        if subdomain_faults(name):  # nothing is called that, and it must not become part of a path
             return NO_NEWS
         try:
             vmi = await self._kube.get(VIRTUAL_MACHINE_INSTANCES, namespace, name)

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 import trustme
 from aiohttp import web
+from yarl import URL
 
 from tests.fakes.kube import FakeKube, fake_kube
 from virt_api.main import METRICS, flags_parser, serve
@@ -216,6 +217,17 @@ async def test_who_is_not_vouched_for_gets_nothing(tmp_path: Path) -> None:
         api.allowed = False
         assert await api.put("start") == (401, "RBAC says no")
         assert api.stored(f"{VMS}/x")["spec"] == {"runStrategy": "Halted"}
+
+
+@pytest.mark.parametrize("name", ["..%2Fx", "x%2Fstatus", "x%3Fy", "X", "%2e%2e"])
+async def test_a_name_that_is_a_path_leads_nowhere(tmp_path: Path, name: str) -> None:
+    async with bench(tmp_path) as api:
+        api.fake.put(VMS, _vm())
+        api.fake.requests.clear()
+        url = URL(f"{api.url}{ONE.removesuffix('x')}{name}/start", encoded=True)
+        async with api.front.put(url, headers=ALICE) as answer:
+            assert answer.status == 404
+        assert not [path for _, path in api.fake.requests if "/namespaces/ns/" in path]
 
 
 async def test_documents_are_for_everybody(tmp_path: Path) -> None:
