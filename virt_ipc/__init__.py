@@ -1,12 +1,5 @@
-"""The door between virt-handler (client) and virt-launcher (server): gRPC over the launcher's unix socket.
+"""The door between virt-handler (client) and virt-launcher (server): calls over the launcher's unix socket.
 
-Messages are msgspec structs in msgpack; there is no protobuf and no generated code. `messages` says what is said,
-`wire` how it is bounded and encoded, `client` and `server` are the two ends.
+Messages are msgspec structs in msgpack. `messages` says what is said, `wire` how it is framed and bounded, `client`
+and `server` are the two ends. Why this is not gRPC: docs/design/2026-11-24-launcher-transport.md.
 """
-
-import os
-
-# Before gRPC is first imported. Its fork handlers would make every fork wait until gRPC's own threads are idle, which
-# they never are while a call is being served: libvirt, which forks to start QEMU inside a Sync, would wait for ever.
-# Nobody here forks without exec, so there is nothing for those handlers to protect.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")

@@ -8,35 +8,39 @@ async with LauncherClient.connect("/pods/…/sockets/launcher-sock") as launcher
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
-import grpc.aio
 import msgspec
 
 from virt_ipc import wire
-from virt_ipc.errors import IpcError, LauncherRefused, LauncherUnreachable, ProtocolError, SyncError
+from virt_ipc.errors import LauncherRefused, LauncherUnreachable, ProtocolError, SyncError
 from virt_ipc.messages import CapabilityCache, DomainReport, Empty, HelloReply, HelloRequest, Message, SyncRequest
+from virt_ipc.wire import Answer, Outcome, Request
 
 SHORT = 5.0
 """Seconds for a call that only reads or signals."""
 LONG = 60.0
-"""Seconds for a call that may start QEMU."""
+"""Seconds for a call that may start or end QEMU."""
+MAX_SENTENCE = 2048
+
+_answer = msgspec.msgpack.Decoder(Answer)
 
 
 class LauncherClient:
-    """Calls on one launcher. Every call raises IpcError's kinds and nothing else."""
+    """Calls on one launcher, each on a connection of its own. They raise IpcError's kinds and nothing else."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._channel = channel
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._open: set[asyncio.StreamWriter] = set()
 
     @classmethod
     def connect(cls, socket_path: str) -> Self:
-        """A client of the socket at an absolute path. Connects at the first call; the file need not exist yet."""
-        options = [*wire.CHANNEL_OPTIONS, ("grpc.enable_retries", 0)]
-        return cls(grpc.aio.insecure_channel(f"unix:{socket_path}", options=options))
+        """A client of the socket at an absolute path of at most 107 bytes; the file need not exist yet."""
+        return cls(socket_path)
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,94 +51,109 @@ class LauncherClient:
         await self.close()
 
     async def close(self) -> None:
-        """Drop the connection and end every call and stream on it."""
-        await self._channel.close()
+        """End every call and stream that is under way."""
+        for writer in list(self._open):
+            writer.close()
 
     async def hello(self, request: HelloRequest) -> HelloReply:
         """Introduce this handler; may seed the capability cache before the domain is created."""
-        reply: HelloReply = await self._call("Hello", request, SHORT)
+        reply: HelloReply = await self._call("hello", request, SHORT)
         return reply
 
     async def sync(self, request: SyncRequest) -> DomainReport:
         """Create the domain if there is none yet; SyncError says why it cannot be."""
-        report: DomainReport = await self._call("Sync", request, LONG)
+        report: DomainReport = await self._call("sync", request, LONG)
         return report
 
     async def capability_cache(self) -> dict[str, bytes]:
         """libvirt's cache files that `hello` did not bring; empty until a domain was created, or if nothing is new."""
-        cache: CapabilityCache = await self._call("CapabilityCache", Empty(), SHORT)
+        cache: CapabilityCache = await self._call("capability_cache", Empty(), SHORT)
         return cache.files
 
     async def shutdown(self) -> None:
         """Press the guest's power button (ACPI). May be repeated; succeeds too when there is no guest any more."""
-        await self._call("Shutdown", Empty(), SHORT)
+        await self._call("shutdown", Empty(), SHORT)
 
     async def kill(self) -> None:
         """End QEMU now: SIGTERM, then SIGKILL. Succeeds too when there is no guest any more."""
-        await self._call("Kill", Empty(), LONG)
+        await self._call("kill", Empty(), LONG)
 
     async def delete(self) -> None:
         """The final state has been seen: the launcher may exit. Refused while the guest runs."""
-        await self._call("Delete", Empty(), SHORT)
+        await self._call("delete", Empty(), SHORT)
 
     async def pause(self) -> None:
         """Stop the vCPUs. Succeeds too when they stand already."""
-        await self._call("Pause", Empty(), SHORT)
+        await self._call("pause", Empty(), SHORT)
 
     async def unpause(self) -> None:
         """Let the vCPUs run. Succeeds too when they do."""
-        await self._call("Unpause", Empty(), SHORT)
+        await self._call("unpause", Empty(), SHORT)
 
     async def reset(self) -> None:
         """Press the guest's reset button."""
-        await self._call("Reset", Empty(), SHORT)
+        await self._call("reset", Empty(), SHORT)
 
     async def soft_reboot(self) -> None:
         """Ask the guest to reboot: by its agent when connected, else by ACPI."""
-        await self._call("SoftReboot", Empty(), SHORT)
+        await self._call("soft_reboot", Empty(), SHORT)
 
     async def ping(self) -> None:
         """Is the launcher alive and its lock not held by a stuck call?"""
-        await self._call("Ping", Empty(), SHORT)
+        await self._call("ping", Empty(), SHORT)
 
     async def events(self) -> AsyncIterator[DomainReport]:
         """The present state, then each change; only the newest where the reader is slower than the guest.
 
         Ends by LauncherUnreachable when the launcher is gone, never by itself.
         """
-        method = self._channel.unary_stream(
-            f"/{wire.SERVICE}/{wire.EVENTS}",
-            request_serializer=wire.encode,
-        )
         decode = wire.decoder(DomainReport)
-        stream = method(Empty())
-        try:
-            async for report in stream:
-                yield decode(report)
-        except (grpc.aio.AioRpcError, msgspec.MsgspecError) as error:
-            raise _translated(error, wire.EVENTS) from error
-        finally:
-            stream.cancel()
-        raise LauncherUnreachable("the launcher closed its event stream")
+        async with self._connection(wire.EVENTS) as (reader, writer):
+            await _send(writer, Request(method=wire.EVENTS, body=wire.encode(Empty())))
+            while True:
+                yield decode(_body(await _receive(reader), wire.EVENTS))
 
     async def _call(self, method: str, request: Message, timeout: float) -> Any:
         _, reply = wire.UNARY[method]
-        call = self._channel.unary_unary(
-            f"/{wire.SERVICE}/{method}",
-            request_serializer=wire.encode,
-        )
+        async with self._connection(method) as (reader, writer), asyncio.timeout(timeout):
+            await _send(writer, Request(method=method, body=wire.encode(request)))
+            return wire.decoder(reply)(_body(await _receive(reader), method))
+
+    @asynccontextmanager
+    async def _connection(self, method: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A connection for one call; what goes wrong in its body leaves as one of IpcError's kinds."""
+        writer: asyncio.StreamWriter | None = None
         try:
-            return wire.decoder(reply)(await call(request, timeout=timeout))
-        except (grpc.aio.AioRpcError, msgspec.MsgspecError) as error:
-            raise _translated(error, method) from error
+            async with asyncio.timeout(SHORT):
+                reader, writer = await asyncio.open_unix_connection(self._path)
+            self._open.add(writer)
+            yield reader, writer
+        except TimeoutError:
+            raise LauncherUnreachable(f"{method}: no answer in time") from None
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise LauncherUnreachable(f"{method}: {error}") from error
+        except (wire.TooLarge, msgspec.MsgspecError) as error:
+            raise ProtocolError(f"{method}: {error}") from error
+        finally:
+            if writer is not None:
+                self._open.discard(writer)
+                writer.close()
 
 
-def _translated(error: grpc.aio.AioRpcError | msgspec.MsgspecError, method: str) -> IpcError:
-    if isinstance(error, msgspec.MsgspecError):
-        return ProtocolError(f"{method}: {error}")
-    code, text = error.code(), error.details() or ""
-    if code is grpc.StatusCode.FAILED_PRECONDITION:
-        return SyncError(text) if method == "Sync" else LauncherRefused(text)
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
-        return LauncherUnreachable(f"{method}: {code.name.lower()}: {text[:512]}")
-    return ProtocolError(f"{method}: {code.name.lower()}: {text[:512]}")
+async def _send(writer: asyncio.StreamWriter, request: Request) -> None:
+    writer.write(wire.frame(request))
+    await writer.drain()
+
+
+async def _receive(reader: asyncio.StreamReader) -> Answer:
+    size = wire.length(await reader.readexactly(wire.LENGTH.size))
+    return _answer.decode(await reader.readexactly(size))
+
+
+def _body(answer: Answer, method: str) -> bytes:
+    if answer.outcome is Outcome.DONE:
+        return answer.body
+    sentence = answer.body[:MAX_SENTENCE].decode(errors="replace")
+    if answer.outcome is Outcome.NOT_UNDERSTOOD:
+        raise ProtocolError(f"{method}: {sentence}")
+    raise SyncError(sentence) if method == "sync" else LauncherRefused(sentence)

@@ -6,24 +6,33 @@ sees `launcher-sock` can call at once.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 
-import grpc
 import msgspec
 
 from virt_ipc import wire
 from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import CapabilityCache, DomainReport, Empty, HelloReply, HelloRequest, SyncRequest
+from virt_ipc.wire import Answer, Outcome, Request
 
 INIT_SOCKET = "launcher-init-sock"
 SOCKET = "launcher-sock"
 MAX_STREAMS = 2
 """Event streams at one time: the handler's, and one that its predecessor left behind. A third ends the oldest."""
-WORKERS = 3 + MAX_STREAMS
+MAX_CONNECTIONS = 8
+"""At one time; one more is hung up on."""
+REQUEST_SECONDS = 10.0
+"""For a request to arrive whole, and for an answer to be taken."""
+MAX_SENTENCE = 2048
+
+log = logging.getLogger("virt-ipc")
+_request = msgspec.msgpack.Decoder(Request)
 
 
 class LauncherService(Protocol):
@@ -86,53 +95,107 @@ class Newest:
             self._changed.notify_all()
 
 
-def serve(service: LauncherService, reports: Newest, directory: str) -> grpc.Server:
-    """Serve on `directory/launcher-sock`, which is there and answers when this returns. End it with `.stop(grace)`."""
-    server = grpc.server(
-        ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc"),
-        handlers=(grpc.method_handlers_generic_handler(wire.SERVICE, _handlers(service, reports)),),
-        options=wire.CHANNEL_OPTIONS,
-    )
+class Server:
+    """Accepts connections, one thread each. Threads are daemons: the process may end while they wait."""
+
+    def __init__(self, service: LauncherService, reports: Newest, listener: socket.socket) -> None:
+        self._calls = {
+            method: (getattr(service, method), wire.decoder(request)) for method, (request, _) in wire.UNARY.items()
+        }
+        self._reports = reports
+        self._listener = listener
+        self._room = threading.Semaphore(MAX_CONNECTIONS)
+        self._answering = threading.Condition()
+        self._calls_under_way = 0
+        threading.Thread(target=self._accept, name="ipc-accept", daemon=True).start()
+
+    def stop(self, grace: float) -> None:
+        """Accept nothing more, and give calls that are under way so many seconds to be answered."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._answering:
+            self._answering.wait_for(lambda: self._calls_under_way == 0, grace)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            if self._room.acquire(blocking=False):
+                threading.Thread(target=self._converse, args=[connection], name="ipc", daemon=True).start()
+            else:
+                connection.close()
+
+    def _converse(self, connection: socket.socket) -> None:
+        try:
+            with connection:
+                connection.settimeout(REQUEST_SECONDS)
+                request = _request.decode(_receive(connection))
+                if request.method == wire.EVENTS:
+                    self._stream(connection)
+                else:
+                    self._answer(connection, request)
+        except (OSError, EOFError, wire.TooLarge, msgspec.MsgspecError) as error:
+            log.info("a client went away: %s", error)
+        finally:
+            self._room.release()
+
+    def _answer(self, connection: socket.socket, request: Request) -> None:
+        with self._answering:
+            self._calls_under_way += 1
+        try:
+            connection.sendall(wire.frame(self._outcome(request)))
+        finally:
+            with self._answering:
+                self._calls_under_way -= 1
+                self._answering.notify_all()
+
+    def _outcome(self, request: Request) -> Answer:
+        call, decode = self._calls.get(request.method, (None, None))
+        if call is None or decode is None:
+            return Answer(outcome=Outcome.NOT_UNDERSTOOD, body=f"no method {request.method[:64]}".encode())
+        try:
+            return Answer(outcome=Outcome.DONE, body=wire.encode(call(decode(request.body))))
+        except LauncherRefused as refusal:
+            return Answer(outcome=Outcome.REFUSED, body=str(refusal)[:MAX_SENTENCE].encode())
+        except msgspec.MsgspecError as error:
+            return Answer(outcome=Outcome.NOT_UNDERSTOOD, body=str(error)[:MAX_SENTENCE].encode())
+
+    def _stream(self, connection: socket.socket) -> None:
+        """A client that hung up is noticed at the next report, or when newer streams displace this one."""
+        reader = object()
+        try:
+            for report in self._reports.read(reader):
+                connection.sendall(wire.frame(Answer(outcome=Outcome.DONE, body=wire.encode(report))))
+        finally:
+            self._reports.release(reader)
+
+
+def serve(service: LauncherService, reports: Newest, directory: str) -> Server:
+    """Serve on `directory/launcher-sock`, which is there and answers when this returns."""
     first = os.path.join(directory, INIT_SOCKET)
-    if not server.add_insecure_port(f"unix:{first}"):
-        raise OSError(f"cannot listen on {first}")
-    server.start()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(first)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(first)
     os.chmod(first, 0o660)
+    listener.listen()
+    server = Server(service, reports, listener)
     os.rename(first, os.path.join(directory, SOCKET))
     return server
 
 
-def _handlers(service: LauncherService, reports: Newest) -> dict[str, Any]:
-    handlers = {
-        method: grpc.unary_unary_rpc_method_handler(
-            _answering(getattr(service, _snake(method)), wire.decoder(request)), response_serializer=wire.encode
-        )
-        for method, (request, _) in wire.UNARY.items()
-    }
-    handlers[wire.EVENTS] = grpc.unary_stream_rpc_method_handler(_streaming(reports), response_serializer=wire.encode)
-    return handlers
+def _receive(connection: socket.socket) -> bytes:
+    return _exactly(connection, wire.length(_exactly(connection, wire.LENGTH.size)))
 
 
-def _answering(call: Callable[[Any], Any], decode: Callable[[bytes], Any]) -> Callable[[bytes, Any], Any]:
-    def answer(request: bytes, context: Any) -> Any:
-        try:
-            return call(decode(request))
-        except msgspec.MsgspecError as error:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error)[:2048])
-        except LauncherRefused as refusal:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(refusal)[:2048])
-
-    return answer
-
-
-def _streaming(reports: Newest) -> Callable[[Any, Any], Iterator[DomainReport]]:
-    def stream(_request: Any, context: Any) -> Iterator[DomainReport]:
-        reader = object()
-        if context.add_callback(lambda: reports.release(reader)):
-            yield from reports.read(reader)
-
-    return stream
-
-
-def _snake(method: str) -> str:
-    return "".join("_" + c.lower() if c.isupper() else c for c in method).lstrip("_")
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    content = bytearray()
+    while len(content) < size:
+        part = connection.recv(min(size - len(content), 1 << 16))
+        if not part:
+            raise EOFError("the connection ended within a frame")
+        content += part
+    return bytes(content)

@@ -1,7 +1,14 @@
-"""Names, limits and encoding of the launcher's gRPC service. Both ends refuse what is larger than the limits."""
+"""Framing, limits and encoding. Both ends refuse what is larger than the limits.
+
+A call is a connection of its own: the client sends one frame, a Request; the server answers with one frame, an
+Answer, or for `Events` with one after the other until either side hangs up. A frame is four bytes of length, most
+significant first, and that many bytes of msgpack.
+"""
 
 from __future__ import annotations
 
+import enum
+import struct
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,38 +16,78 @@ import msgspec
 
 from virt_ipc import messages
 
-SERVICE = "podvirt.launcher.v1.Launcher"
+LENGTH = struct.Struct(">I")
 MAX_MESSAGE = 4 << 20
 """Bytes of any message: a VMI fits in etcd's 1.5 MiB, a capability cache is 0.14 MiB a file."""
+MAX_FRAME = MAX_MESSAGE + 1024
 MAX_REPORT = 256 << 10
 """Bytes of a DomainReport, which arrives unasked."""
 MAX_CACHE_FILES = 4
 MAX_CACHE_BYTES = 2 << 20
 
 UNARY: dict[str, tuple[type[messages.Message], type[messages.Message]]] = {
-    "Hello": (messages.HelloRequest, messages.HelloReply),
-    "Sync": (messages.SyncRequest, messages.DomainReport),
-    "CapabilityCache": (messages.Empty, messages.CapabilityCache),
-    "Shutdown": (messages.Empty, messages.Empty),
-    "Kill": (messages.Empty, messages.Empty),
-    "Delete": (messages.Empty, messages.Empty),
-    "Pause": (messages.Empty, messages.Empty),
-    "Unpause": (messages.Empty, messages.Empty),
-    "Reset": (messages.Empty, messages.Empty),
-    "SoftReboot": (messages.Empty, messages.Empty),
-    "Ping": (messages.Empty, messages.Empty),
+    "hello": (messages.HelloRequest, messages.HelloReply),
+    "sync": (messages.SyncRequest, messages.DomainReport),
+    "capability_cache": (messages.Empty, messages.CapabilityCache),
+    "shutdown": (messages.Empty, messages.Empty),
+    "kill": (messages.Empty, messages.Empty),
+    "delete": (messages.Empty, messages.Empty),
+    "pause": (messages.Empty, messages.Empty),
+    "unpause": (messages.Empty, messages.Empty),
+    "reset": (messages.Empty, messages.Empty),
+    "soft_reboot": (messages.Empty, messages.Empty),
+    "ping": (messages.Empty, messages.Empty),
 }
 """Method name to (request, reply)."""
-EVENTS = "Events"
+EVENTS = "events"
 """The one streaming method: Empty in, DomainReport after DomainReport out."""
 
-CHANNEL_OPTIONS = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE),
-    ("grpc.max_send_message_length", MAX_MESSAGE),
-    ("grpc.use_local_subchannel_pool", 1),
-]
+
+class Outcome(enum.IntEnum):
+    """What an Answer's body is: the reply, or a sentence."""
+
+    DONE = 0
+    REFUSED = 1
+    """The launcher cannot, for a reason that its user can understand."""
+    NOT_UNDERSTOOD = 2
+    """No such method, or a request that does not decode."""
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True):
+    """The first and only frame of a client."""
+
+    method: str
+    body: bytes
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """A frame of the server."""
+
+    outcome: Outcome
+    body: bytes
+
+
+class TooLarge(ValueError):
+    """A frame over the limit."""
+
 
 M = TypeVar("M", bound=messages.Message)
+
+
+def frame(content: Request | Answer) -> bytes:
+    """The bytes to send. Raises TooLarge."""
+    payload = msgspec.msgpack.encode(content)
+    if len(payload) > MAX_FRAME:
+        raise TooLarge(f"a frame of {len(payload)} bytes, at most {MAX_FRAME} are allowed")
+    return LENGTH.pack(len(payload)) + payload
+
+
+def length(head: bytes) -> int:
+    """How many bytes follow the four of `head`. Raises TooLarge."""
+    (size,) = LENGTH.unpack(head)
+    if size > MAX_FRAME:
+        raise TooLarge(f"a frame of {size} bytes, at most {MAX_FRAME} are allowed")
+    return int(size)
 
 
 def encode(message: messages.Message) -> bytes:
@@ -57,7 +104,7 @@ def decoder(kind: type[M]) -> Callable[[bytes], M]:
         if len(data) > limit:
             raise msgspec.ValidationError(f"{kind.__name__} of {len(data)} bytes, at most {limit} are allowed")
         message: M = inner.decode(data)
-        if isinstance(message, (messages.HelloRequest, messages.CapabilityCache)):
+        if isinstance(message, messages.HelloRequest | messages.CapabilityCache):
             _check_cache(message)
         return message
 

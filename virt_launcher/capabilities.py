@@ -9,6 +9,7 @@ the cause, and ends with 0 all the same: a node without usable virtualisation st
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -26,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="virt-launcher-capabilities", description=__doc__.split("\n")[0])
     parser.add_argument("--output-dir", type=Path, required=True, help="where to write")
     output: Path = parser.parse_args(sys.argv[1:] if arguments is None else arguments).output_dir
+    if os.getpid() == 1:
+        _stay_as_reaper()
     output.mkdir(parents=True, exist_ok=True)
     (output / "error").unlink(missing_ok=True)
     try:
@@ -35,6 +38,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"virt-launcher-capabilities: {error}", file=sys.stderr)
         (output / "error").write_text(str(error))
     return 0
+
+
+def _stay_as_reaper() -> None:
+    """Go on in a child and never return in the parent: libvirt daemonises the QEMU it asks, and waits until PID 1 has
+    reaped it."""
+    child = os.fork()
+    while child:
+        ended, status = os.wait()
+        if ended == child:
+            sys.exit(os.waitstatus_to_exitcode(status))
 
 
 def _probe(root: EmbedRoot, output: Path) -> None:

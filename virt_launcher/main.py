@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return supervise(launcher, bell)
     finally:
-        server.stop(DRAIN_SECONDS).wait()
+        server.stop(DRAIN_SECONDS)
         os.close(lock)
 
 

@@ -89,7 +89,7 @@ class Hypervisor:
             raise LauncherRefused(f"libvirt: {_text(error)}") from error
 
     def _look(self) -> None:
-        """Ask libvirt for the state; what cannot be asked any more has ended."""
+        """Ask libvirt for the state. What cannot be asked any more has ended; the event says how, if it came yet."""
         with self._lock:
             if self._domain is None:
                 return
@@ -98,7 +98,8 @@ class Hypervisor:
                 self._end = None
                 self._set(status=words.STATUS[number], reason=words.reason(number, why))
             except libvirt.libvirtError:
-                self._set(status=Status.SHUTOFF, reason=self._end or Reason.UNKNOWN, agent_connected=False)
+                if self._end is not None:
+                    self._set(status=Status.SHUTOFF, reason=self._end, agent_connected=False)
 
     def _set(self, **fields: object) -> None:
         with self._lock:

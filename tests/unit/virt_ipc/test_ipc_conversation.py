@@ -74,13 +74,13 @@ async def pair(tmp_path: Path, reports: Newest) -> AsyncIterator[tuple[LauncherC
     server = serve(service, reports, str(tmp_path))
     async with LauncherClient.connect(str(tmp_path / "launcher-sock")) as client:
         yield client, service
-    server.stop(None)
+    server.stop(5)
 
 
 async def test_the_socket_appears_under_its_final_name_only_when_it_answers(tmp_path: Path, reports: Newest) -> None:
     server = serve(Recorder(reports), reports, str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["launcher-sock"]
-    server.stop(None)
+    server.stop(5)
 
 
 async def test_sync_carries_the_vmi_and_the_options_unchanged(pair: tuple[LauncherClient, Recorder]) -> None:
