@@ -137,15 +137,26 @@ def stop(store: Store, spec: Spec, node: Node) -> None:
 
 
 def kill(store: Store, spec: Spec, node: Node) -> None:
-    """Power cut: every process of the node ends in one instant. Its disk stays; its cable and cgroups go."""
+    """Power cut: every process of the node ends in one instant. Its disk stays; its cable and cgroups go.
+
+    Processes are found by the record, and by cgroup: a start that was interrupted left no record.
+    """
+    layout, cgroup = cgroups.here(), f"{spec.cgroup}/{node.name}"
     for process in (store.init_of(node.name), store.outer_of(node.name)):
         send(process, signal.SIGKILL)
-    for process in (store.init_of(node.name), store.outer_of(node.name)):
-        wait_for(f"end of {node.name}", partial(_ended, process), seconds=120, mend="run it again")
+    wait_for(f"end of {node.name}", partial(_emptied, layout, cgroup), seconds=120, mend="run the same command again")
     for child in _children:
         child.poll()
     links.unplug(spec.name, node.index)
-    cgroups.remove(cgroups.here(), f"{spec.cgroup}/{node.name}")
+    cgroups.remove(layout, cgroup)
+
+
+def _emptied(layout: cgroups.Layout, cgroup: str) -> bool:
+    """Whether nobody is left in the cgroup; who is, is killed."""
+    living = [process for process in map(identify, cgroups.members(layout, cgroup)) if process is not None]
+    for process in living:
+        send(process, signal.SIGKILL)
+    return not living
 
 
 def _ended(process: Process | None) -> bool:

@@ -119,6 +119,16 @@ def entry_files(layout: Layout, path: str) -> list[Path]:
     return [root / path / "cgroup.procs" for root in layout.roots()]
 
 
+def members(layout: Layout, path: str) -> set[int]:
+    """Processes in the cgroup `path` and below it, in any hierarchy."""
+    found: set[int] = set()
+    for root in layout.roots():
+        for place in (root / path).rglob("cgroup.procs"):
+            with contextlib.suppress(OSError):  # a cgroup that vanished meanwhile, or a threaded one
+                found |= {int(line) for line in place.read_text().split()}
+    return found
+
+
 def remove(layout: Layout, path: str, *, seconds: float = 30) -> None:
     """Remove the cgroup `path` and all below it, waiting for killed processes to be gone."""
     for root in layout.roots():

@@ -19,6 +19,7 @@ from localcluster.shell import CommandFailed, run
 from localcluster.trouble import Trouble
 
 KUBERNETES = "1.36.3"
+SCRATCH = ".making-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,7 @@ def only_one(place: Path) -> Iterator[None]:
 def build_all(cache: Path, report: Report) -> Path:
     """The directory with every program of a cluster, built now where the cache lacks it."""
     with only_one(cache / "go.lock"):
+        _sweep(cache / "go", cache / "bin")
         go = toolchain.go(cache, report)
         compiler = run([go, "version"], env=_environment(cache)).strip()
         built = [(module, _built(module, go, compiler, cache, report)) for module in MODULES]
@@ -99,6 +101,13 @@ def build_all(cache: Path, report: Report) -> Path:
     return gathered
 
 
+def _sweep(*places: Path) -> None:
+    """Remove what an interrupted run left half-made; the lock is held, so nobody is making it."""
+    for place in places:
+        for scratch in place.glob(f"{SCRATCH}*"):
+            shutil.rmtree(scratch)
+
+
 def _built(module: Module, go: Path, compiler: str, cache: Path, report: Report) -> Path:
     source = SOURCE / "go" / module.folder
     place = cache / "go" / f"{module.folder}-{content_key(module, source, compiler)}"
@@ -106,7 +115,7 @@ def _built(module: Module, go: Path, compiler: str, cache: Path, report: Report)
         return place
     with report.step(f"building {module.folder} (about {module.takes} the first time)"):
         place.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=place.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=place.parent))
         try:
             _compile(module, go, source, scratch, cache)
             scratch.rename(place)
@@ -141,7 +150,7 @@ def _environment(cache: Path) -> dict[str, str]:
 def _gather(built: list[tuple[Module, Path]], gathered: Path) -> None:
     """One directory for a node's PATH: hard links, and more names for the multi-call program."""
     gathered.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=gathered.parent))
+    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=gathered.parent))
     for module, place in built:
         for name in module.names:
             os.link(place / name, scratch / name)
