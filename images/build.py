@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -21,6 +22,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PATH = "/usr/bin:/usr/sbin"
 SHAPING_MODULES = (bytecode, closure, debian, elf, tree)
 """Code that decides what a layer holds: a change there rebuilds the layers."""
+
+KEEP_SECONDS = 7 * 86_400
+"""How long a layer that no image uses stays in the cache."""
 
 Say = Callable[[str], None]
 
@@ -69,7 +73,9 @@ class Builder:
             self.cache.sweep()
             layers = self._layers([name for name in wanted if name in IMAGES], fresh)
             built = [self._image(name, layers) for name in wanted if name in IMAGES]
-            return built + [self._guest(name, fresh) for name in wanted if name not in IMAGES]
+            built += [self._guest(name, fresh) for name in wanted if name not in IMAGES]
+            self._forget()
+        return built
 
     def _layers(self, images: Sequence[str], fresh: bool) -> dict[str, Layer]:
         """The Debian layers of ``images``, lowest first."""
@@ -137,6 +143,13 @@ class Builder:
             layer = store(self.cache, tree.with_parents(chosen, {}), scratch)
         self.cache.write_json(layer.record(), "layers", f"{key}.json")
         return layer
+
+    def _forget(self) -> None:
+        """Drop what no image is made of any more, a week after it was made."""
+        used: set[str] = set()
+        for path in self.cache.directory.glob("images/*.json"):
+            used |= oci.blobs_of(self.cache, self.cache.read_json("images", path.name)["digest"])
+        self.cache.forget(used, {layer_key("base")}, time.time() - KEEP_SECONDS)
 
     def _guest(self, name: str, fresh: bool) -> Built:
         key = disk.key(name)

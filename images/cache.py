@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Cache:
             new.write(data)
         os.replace(new.name, path)
 
-    def read_json(self, *parts: str) -> Any | None:
+    def read_json(self, *parts: str) -> Any:
         """What is recorded at ``parts``, or None."""
         try:
             return json.loads(self.path(*parts).read_bytes())
@@ -91,3 +91,22 @@ class Cache:
     def sweep(self) -> None:
         """Remove what interrupted builds left. Call it with the lock held."""
         shutil.rmtree(self.directory / "tmp", ignore_errors=True)
+
+    def forget(self, blobs: Collection[str], roots: Collection[str], older_than: float) -> int:
+        """Remove blobs, records of layers and roots that are not named here and were made before ``older_than``.
+
+        ``older_than`` in seconds since the epoch: what was built lately may be wanted again after a change of branch.
+        Returns the number of things removed. Call it with the lock held.
+        """
+        kept = {digest.removeprefix("sha256:") for digest in blobs}
+        stale = [path for path in self.directory.glob("blobs/sha256/*") if path.name not in kept]
+        stale += [path for path in self.directory.glob("layers/*.json")
+                  if self.read_json("layers", path.name)["digest"].removeprefix("sha256:") not in kept]
+        stale += [path for path in self.directory.glob("roots/*") if path.name not in roots]
+        old = [path for path in stale if path.lstat().st_ctime < older_than]
+        for path in old:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        return len(old)

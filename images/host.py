@@ -18,6 +18,9 @@ TOOLS: Mapping[str, str] = {
 }
 """Command -> the Debian package that brings it."""
 
+ERROR_MARKS = ("E: ", "*** Error", "FATA", "error:", "Error:")
+"""How apt, compileall, skopeo and others begin the line that says why."""
+
 
 class HostError(Exception):
     """The machine cannot do what was asked; the text says what and how to mend it, in one line."""
@@ -35,10 +38,11 @@ def run(argv: list[str], *, what: str, timeout: float, env: Mapping[str, str] | 
 
 
 def complaint(output: str) -> str:
-    """The most telling line of a failed command's output: its last error line, else its last line."""
+    """The most telling line of a failed command's output: its first error, else its last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("E:", "Err:", "ERROR", "Error", "FATA", "error"))]
-    return (errors or lines or ["it failed and said nothing"])[-1][:400]
+    errors = [line for line in lines if line.startswith(ERROR_MARKS)]
+    telling = errors[0] if errors else lines[-1] if lines else "it failed and said nothing"
+    return telling.removeprefix("E: ")[:400]
 
 
 def require_root() -> None:

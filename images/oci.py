@@ -66,22 +66,25 @@ def add_manifest(cache: Cache, settings: Settings, layers: Sequence[Layer]) -> s
     }))
 
 
+def blobs_of(cache: Cache, manifest: str) -> set[str]:
+    """Digests of the manifest and of all that it refers to."""
+    parsed = json.loads(cache.blob(manifest).read_bytes())
+    return {manifest, parsed["config"]["digest"], *(layer["digest"] for layer in parsed["layers"])}
+
+
 def write_archive(cache: Cache, manifest: str, names: Sequence[str], target: Path) -> None:
     """Write the image as an OCI archive that answers to every one of ``names``.
 
     ``name@sha256:…`` may be among the names: containerd only finds an imported image by digest if it bears that name.
     """
-    body = cache.blob(manifest).read_bytes()
-    parsed = json.loads(body)
-    digests = [parsed["config"]["digest"], *(layer["digest"] for layer in parsed["layers"]), manifest]
-    entry = descriptor(MANIFEST_TYPE, manifest, len(body))
+    entry = descriptor(MANIFEST_TYPE, manifest, cache.blob(manifest).stat().st_size)
     index = canonical({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [
         {**entry, "annotations": {REFERENCE_NAME: name, CONTAINERD_NAME: name}} for name in names]})
     new = target.with_name(f".{target.name}.new")
     with tarfile.open(new, "w", format=tarfile.USTAR_FORMAT) as archive:
         _add(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
         _add(archive, "index.json", index)
-        for digest in dict.fromkeys(digests):
+        for digest in sorted(blobs_of(cache, manifest)):
             _add_file(archive, f"blobs/{digest.replace(':', '/')}", cache.blob(digest))
     os.replace(new, target)
 
