@@ -17,6 +17,8 @@ CACHE = "cache/qemu/capabilities"
 _NAME = re.compile(r"[0-9a-f]{64}\.xml", re.ASCII)
 
 QEMU_CONF = """\
+user = "+107"
+group = "+107"
 stdio_handler = "file"
 namespaces = []
 cgroup_controllers = []
@@ -25,7 +27,8 @@ dynamic_ownership = 0
 security_driver = "none"
 seccomp_sandbox = 1
 """
-"""No log daemon, no mount namespace, no cgroups, no ownership games: the pod is all of that already."""
+"""No log daemon, no mount namespace, no cgroups, no ownership games: the pod is all of that already. The user only counts
+where root asks QEMU what it can do; guests run as the user that the launcher is."""
 
 
 class EmbedRoot:
