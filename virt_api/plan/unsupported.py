@@ -115,6 +115,24 @@ ANNOTATIONS: tuple[Row, ...] = (
 )
 
 
+def documentation() -> str:
+    """The table as Markdown; `docs/not-supported-yet.md` holds it, and a test that it is this."""
+    lines = ["| field | would give | refused values |", "|---|---|---|"]
+    for row in (*VM, *(_below("template.spec", row) for row in SPEC)):
+        lines.append(f"| `spec.{row.path.replace('.*', '[]')}` | {row.what} | {_values(row)} |")
+    for row in ANNOTATIONS:
+        lines.append(f"| annotation `{row.path}` | {row.what} | {_values(row)} |")
+    return "\n".join(lines)
+
+
+def _below(path: str, row: Row) -> Row:
+    return Row(f"{path}.{row.path}", row.what, row.values)
+
+
+def _values(row: Row) -> str:
+    return ", ".join(f"`{value}`" for value in row.values) or "all"
+
+
 def unsupported_vmi(vmi: object, at: str = "") -> Iterator[Cause]:
     """A cause for everything in a VMI, or in a template of VMIs at `at` (`spec.template.`), that is refused."""
     yield from unsupported(table(vmi, "spec"), f"{at}spec", SPEC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.unit.virt_api.worlds import CHANCE, CONTROLLER, USER, admit, ask, pat
 from virt_api.plan.admission import ADMISSIONS
 from virt_api.plan.defaults.vm import created_vm
 from virt_api.plan.defaults.vmi import created_vmi
+from virt_api.plan.unsupported import documentation
 from virt_model.config import ClusterConfig, LiveUpdate, from_kubevirt
 
 CREATE_VMI = "/virtualmachineinstances-validate-create"
@@ -282,6 +284,11 @@ def test_what_is_not_supported_yet_is_refused_by_its_path(place: tuple[str, ...]
             [("FieldValueNotSupported", f"{'.'.join(at)}.{field}")],
         )
         assert causes[0]["message"].endswith("not supported yet")
+
+
+def test_the_documented_table_is_the_table() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "not-supported-yet.md").read_text()
+    assert text.endswith(f"\n{documentation()}\n"), "write virt_api.plan.unsupported.documentation() to the page"
 
 
 def test_an_annotation_that_asks_for_something_is_refused_too() -> None:
