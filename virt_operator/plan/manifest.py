@@ -55,6 +55,5 @@ def priority_class() -> Json:
         "kind": "PriorityClass",
         "metadata": {"name": PRIORITY_CLASS},
         "value": 1_000_000_000,
-        "globalDefault": False,
         "description": "Pods without which virtual machines cannot be managed.",
     }
