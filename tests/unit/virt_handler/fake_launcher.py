@@ -5,7 +5,6 @@ Its guest starts at once and obeys ACPI, unless `deaf` is the second argument.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from typing import Any
@@ -85,8 +84,7 @@ def main() -> None:
     launcher = FakeLauncher(deaf=sys.argv[2:] == ["deaf"])
     server = serve(launcher, launcher.reports, sys.argv[1])
     launcher.over.wait()
-    server.stop(0.1).wait()
-    os._exit(0)  # a reader of reports may still wait in its thread
+    server.stop(0.5)
 
 
 if __name__ == "__main__":
