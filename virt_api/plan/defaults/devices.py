@@ -5,6 +5,7 @@ from __future__ import annotations
 from virt_api.plan.defaults.compute import within
 from virt_api.plan.reading import Raw, flag, has, rows, table, text
 from virt_model.config import ClusterConfig
+from virt_model.disk_rules import default_bus
 
 _DISKLESS_SOURCES = ("memoryDump", "downwardMetrics")
 _TARGETS = ("disk", "lun", "cdrom")
@@ -42,7 +43,7 @@ def fill_disks(spec: Raw) -> None:
     if hidden:
         known = devices.get("disks") if isinstance(devices.get("disks"), list) else []
         devices["disks"] = [*(known or []), *({"name": text(volume, "name")} for volume in hidden)]
-    bus = "sata" if text(spec, "architecture") == "amd64" else "virtio"
+    bus = default_bus(text(spec, "architecture"))
     for disk in rows(devices, "disks"):
         _fill_disk(disk, bus)
 

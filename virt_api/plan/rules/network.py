@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from virt_api.plan.causes import DUPLICATE, NOT_SUPPORTED, REQUIRED
 from virt_api.plan.reading import Raw, flag, has, number, numbered, rows, table, text
 from virt_api.plan.rule import Offences, Rule, Subject, once
+from virt_model.network_rules import BINDINGS, MASQUERADE_BRIDGE_MAC
 
 MODELS = ("e1000", "e1000e", "igb", "ne2k_pci", "pcnet", "rtl8139", "virtio")
-BINDINGS = ("bridge", "masquerade", "sriov", "passtBinding", "binding")
 STATES = ("absent", "up", "down")
 
 _NAME = re.compile("[A-Za-z0-9_-]+", re.ASCII)
 _MAC = re.compile("([0-9a-fA-F]{2}([:-])([0-9a-fA-F]{2}\\2){4}[0-9a-fA-F]{2})", re.ASCII)
 PCI_ADDRESS = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]", re.ASCII)
-_TAKEN_MAC = "02:00:00:00:00:00"
 
 
 def _interfaces(subject: Subject) -> Iterator[tuple[int, Raw]]:
@@ -146,7 +145,7 @@ def _forbidden_bridge(subject: Subject) -> Offences:
 def _masquerade_with_taken_mac(subject: Subject) -> Offences:
     for i, interface in _interfaces(subject):
         mac = text(interface, "macAddress").replace("-", ":").lower()
-        if has(interface, "masquerade") and mac == _TAKEN_MAC:
+        if has(interface, "masquerade") and mac == MASQUERADE_BRIDGE_MAC:
             yield {"i": i}
 
 
