@@ -7,7 +7,6 @@ sees `launcher-sock` can call at once.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import socket
 import threading
@@ -31,7 +30,6 @@ REQUEST_SECONDS = 10.0
 """For a request to arrive whole, and for an answer to be taken."""
 MAX_SENTENCE = 2048
 
-log = logging.getLogger("virt-ipc")
 _request = msgspec.msgpack.Decoder(Request)
 
 
@@ -129,16 +127,15 @@ class Server:
                 connection.close()
 
     def _converse(self, connection: socket.socket) -> None:
+        """One call. A client that goes away or talks nonsense is its own loss."""
         try:
-            with connection:
+            with connection, contextlib.suppress(OSError, EOFError, wire.TooLarge, msgspec.MsgspecError):
                 connection.settimeout(REQUEST_SECONDS)
                 request = _request.decode(_receive(connection))
                 if request.method == wire.EVENTS:
                     self._stream(connection)
                 else:
                     self._answer(connection, request)
-        except (OSError, EOFError, wire.TooLarge, msgspec.MsgspecError) as error:
-            log.info("a client went away: %s", error)
         finally:
             self._room.release()
 

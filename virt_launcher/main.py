@@ -8,7 +8,6 @@ handler can begin; libvirt's Python and driver while it does.
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 import time
@@ -17,7 +16,7 @@ from virt_ipc.server import serve
 from virt_launcher.adapters import alive
 from virt_launcher.adapters.bell import Bell
 from virt_launcher.adapters.embed_root import EmbedRoot
-from virt_launcher.adapters.log import log, setup
+from virt_launcher.adapters.log import log
 from virt_launcher.adapters.service import Identity, Launcher
 from virt_launcher.adapters.supervisor import supervise
 from virt_launcher.plan.life import Life
@@ -30,7 +29,6 @@ DRAIN_SECONDS = 0.5
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     flags = _parse(sys.argv[1:] if arguments is None else arguments)
-    setup()
     bell = Bell()
     bell.answer_signals()
     lock = alive.hold(paths.alive_lock(flags.uid))
@@ -38,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     life = Life(started=time.monotonic(), domain_timeout=flags.qemu_timeout, grace=flags.grace_period_seconds)
     launcher = Launcher(identity, life, EmbedRoot(flags.embed_root), bell.ring)
     server = serve(launcher, launcher.reports, flags.socket_dir)
-    log.info("serving", extra={"fields": {"vmi": f"{flags.namespace}/{flags.name}", "uid": flags.uid}})
+    log("serving", vmi=f"{flags.namespace}/{flags.name}", uid=flags.uid)
     _equip(launcher, identity, flags)
     try:
         return supervise(launcher, bell)
@@ -55,8 +53,6 @@ def _equip(launcher: Launcher, identity: Identity, flags: argparse.Namespace) ->
     root = EmbedRoot(flags.embed_root)
     root.prepare()
     launcher.equip(Hypervisor(root.uri, launcher.changed), Build(identity, flags.ovmf_path))
-    gc.collect()
-    gc.freeze()
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

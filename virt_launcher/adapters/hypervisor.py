@@ -11,7 +11,7 @@ import msgspec
 from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import DomainReport, Reason, Status
 from virt_launcher.adapters import words
-from virt_launcher.adapters.log import log
+from virt_launcher.adapters.log import warn
 
 MAX_MESSAGE = 1500
 """Characters of a libvirt error that go to a user."""
@@ -144,7 +144,7 @@ def _first_report(domain: libvirt.virDomain) -> DomainReport:
     try:
         live = words.Live.read(domain.XMLDesc())
     except libvirt.libvirtError as error:
-        log.warning("the guest ended at once: %s", _text(error))
+        warn(f"the guest ended at once: {_text(error)}")
         return DomainReport()
     return DomainReport(machine_type=live.machine, interfaces=live.interfaces, disks=live.disks)
 
@@ -155,7 +155,7 @@ def _destroy(domain: libvirt.virDomain) -> None:
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             return
-        log.warning("QEMU did not end on SIGTERM: %s", _text(error))
+        warn(f"QEMU did not end on SIGTERM: {_text(error)}")
         domain.destroy()
 
 

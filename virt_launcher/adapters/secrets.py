@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from api.volume import CloudInitConfigDriveSource, CloudInitNoCloudSource
 from virt_launcher.plan.cloud_init import Secrets
@@ -28,10 +27,10 @@ def read_secrets(guest: Guest, volume: str, source: CloudInitNoCloudSource | Clo
 
 
 def _part(volume: str, part: str) -> bytes:
-    directory = Path(paths.cloud_init_secret(volume, part))
+    directory = paths.cloud_init_secret(volume, part)
     for name in NAMES[part]:
-        if (directory / name).is_file():
-            return _bounded(directory / name)
+        if os.path.isfile(f"{directory}/{name}"):
+            return _bounded(f"{directory}/{name}")
     raise CannotBuild(f"its Secret has no key {' or '.join(NAMES[part])}: add one")
 
 
@@ -44,19 +43,19 @@ def _public_keys(guest: Guest, *, no_cloud: bool) -> tuple[str, ...]:
             continue
         way = ssh.propagation_method
         if (way.no_cloud if no_cloud else way.config_drive) is not None:
-            directory = Path(paths.access_credential_secret(ssh.source.secret.secret_name))
+            directory = paths.access_credential_secret(ssh.source.secret.secret_name)
             keys += [_bounded(path).decode(errors="replace").strip() for path in _keys(directory)]
     return tuple(key for key in keys if key)
 
 
-def _keys(directory: Path) -> list[Path]:
-    names = sorted(os.listdir(directory)) if directory.is_dir() else []
-    return [directory / name for name in names if not name.startswith(".")][:MAX_KEYS]
+def _keys(directory: str) -> list[str]:
+    names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    return [f"{directory}/{name}" for name in names if not name.startswith(".")][:MAX_KEYS]
 
 
-def _bounded(path: Path) -> bytes:
-    with path.open("rb") as file:
+def _bounded(path: str) -> bytes:
+    with open(path, "rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise CannotBuild(f"{path.name} in its Secret has more than {MAX_BYTES} bytes")
+        raise CannotBuild(f"{os.path.basename(path)} in its Secret has more than {MAX_BYTES} bytes")
     return content

@@ -14,7 +14,7 @@ from virt_ipc.messages import CapabilityCache, DomainReport, Empty, HelloReply, 
 from virt_ipc.server import Newest
 from virt_launcher import VERSION
 from virt_launcher.adapters.embed_root import EmbedRoot
-from virt_launcher.adapters.log import log
+from virt_launcher.adapters.log import log, warn
 from virt_launcher.plan.life import Life, Stage
 
 OVER = (Status.SHUTOFF, Status.CRASHED)
@@ -83,12 +83,15 @@ class Launcher:
         """The hypervisor saw something. Keeps what only the launcher knows: the pod's stop, the last error."""
         with self._lock:
             over = seen.status in OVER
-            if self._life.stage is not Stage.ENDED:
-                self.note(stage=Stage.ENDED if over else Stage.ALIVE, ended=time.monotonic())
+            now = time.monotonic()
+            if over and self._life.stage is not Stage.ENDED:
+                self.note(stage=Stage.ENDED, ended=now)
+            elif self._life.stage is Stage.AWAITED:
+                self.note(stage=Stage.ALIVE, alive=now)
             known = self.reports.report
             marked = known.marked_for_graceful_shutdown
             if (known.status, known.reason) != (seen.status, seen.reason):
-                log.info("domain is %s (%s)", seen.status, seen.reason)
+                log(f"domain is {seen.status} ({seen.reason})")
             self.reports.publish(msgspec.structs.replace(seen, marked_for_graceful_shutdown=marked, error=""))
         self._wake()
 
@@ -133,12 +136,10 @@ class Launcher:
         built = time.monotonic()
         self._machine.create(xml, paused=paused)
         running = time.monotonic()
-        log.info(
-            "domain created", extra={"fields": {"build_s": _ms(built - started), "create_s": _ms(running - built)}}
-        )
+        log("domain created", build_s=_ms(built - started), create_s=_ms(running - built))
 
     def _failed(self, error: str) -> None:
-        log.warning("synchronisation failed: %s", error)
+        warn(f"synchronisation failed: {error}")
         with self._lock:
             self.reports.publish(msgspec.structs.replace(self.reports.report, error=error[:MAX_ERROR]))
 

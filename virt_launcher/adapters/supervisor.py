@@ -8,7 +8,8 @@ from collections.abc import Callable
 from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import Empty
 from virt_launcher.adapters.bell import Bell
-from virt_launcher.adapters.log import log
+from virt_launcher.adapters.log import log, warn
+from virt_launcher.adapters.memory import give_back
 from virt_launcher.adapters.service import Launcher
 from virt_launcher.plan.life import Action, step
 
@@ -23,15 +24,18 @@ def supervise(launcher: Launcher, bell: Bell) -> int:
         todo = step(launcher.life, now)
         match todo.action:
             case Action.EXIT:
-                log.info("exit with %d: %s", todo.code, todo.why)
+                log(f"exit with {todo.code}: {todo.why}")
                 return todo.code
             case Action.PRESS:
                 launcher.note(pressed=now)
                 _try(launcher.shutdown)
             case Action.KILL:
                 launcher.note(killed=True)
-                log.warning("kill the guest: %s", todo.why)
+                warn(f"kill the guest: {todo.why}")
                 _try(launcher.kill)
+            case Action.TRIM:
+                launcher.note(trimmed=True)
+                give_back()
             case Action.WAIT:
                 bell.wait(todo.again_in)
 
@@ -40,4 +44,4 @@ def _try(act: Callable[[Empty], Empty]) -> None:
     try:
         act(Empty())
     except LauncherRefused as refusal:
-        log.warning("%s", refusal)
+        warn(str(refusal))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 
 from api.quantity import quantity_bytes
 from api.volume import CloudInitConfigDriveSource, CloudInitNoCloudSource, Volume
@@ -52,12 +51,13 @@ def _start(guest: Guest, index: int, volume: Volume, commands: Commands) -> Sour
 
 def _container_disk(index: int, volume: Volume, commands: Commands) -> Source:
     assert volume.container_disk
-    root = Path(paths.image_volume(index))
+    root = paths.image_volume(index)
     base = _file_in_image(root, container_disk.choose(volume.container_disk.path, _listing(root)))
     info = _header(base)
     link = paths.container_disk(index)
     os.makedirs(os.path.dirname(link), exist_ok=True)
-    Path(link).unlink(missing_ok=True)
+    if os.path.islink(link):
+        os.unlink(link)
     os.symlink(base, link)
     overlay = paths.overlay(volume.name)
     commands.overlay(f"volume {volume.name}", overlay, link, info.format, info.virtual_size)
@@ -87,13 +87,13 @@ def _cloud_init(
     return Source(image=Image(path=path, format="raw"))
 
 
-def _listing(root: Path) -> container_disk.Listing:
-    if not root.is_dir():
+def _listing(root: str) -> container_disk.Listing:
+    if not os.path.isdir(root):
         raise CannotBuild(f"the image is not mounted at {root}: the node must support image volumes")
-    return container_disk.Listing(root=_files(root), disk=_files(root / container_disk.DISK_DIR))
+    return container_disk.Listing(root=_files(root), disk=_files(f"{root}/{container_disk.DISK_DIR}"))
 
 
-def _files(directory: Path) -> tuple[str, ...]:
+def _files(directory: str) -> tuple[str, ...]:
     try:
         with os.scandir(directory) as entries:
             seen = [entry for entry, _ in zip(entries, range(MAX_LISTED), strict=False)]
@@ -102,18 +102,19 @@ def _files(directory: Path) -> tuple[str, ...]:
         return ()
 
 
-def _file_in_image(root: Path, relative: str) -> str:
+def _file_in_image(root: str, relative: str) -> str:
     """The absolute path, without symbolic links, of a regular file that lies in the image."""
-    path = (root / relative).resolve()
-    if not path.is_relative_to(root.resolve()):
+    top = os.path.realpath(root)
+    path = os.path.realpath(f"{root}/{relative}")
+    if os.path.commonpath([top, path]) != top:
         raise CannotBuild(f"/{relative} is a link that leaves the image: put the file itself there")
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
         raise CannotBuild(f"the image has no file /{relative}: correct containerDisk.path") from None
     if not stat.S_ISREG(mode):
         raise CannotBuild(f"/{relative} is not a regular file: name the disk in containerDisk.path")
-    return str(path)
+    return path
 
 
 def _header(path: str) -> image_header.ImageInfo:

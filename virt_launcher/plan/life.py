@@ -16,6 +16,8 @@ PRESS_AGAIN_SECONDS = 5.0
 """A guest that is still booting misses the power button: it is pressed again."""
 KILL_MARGIN_SECONDS = 5.0
 """The guest is killed this long before the grace period of the process ends, so that its end is still reported."""
+SETTLE_SECONDS = 3.0
+"""After this long the handler has asked what it asks after a start."""
 EXIT_STOPPED = 143
 """Exit code of a launcher that was stopped before it ran a guest: 128 + SIGTERM."""
 EXIT_NO_DOMAIN = 1
@@ -36,6 +38,8 @@ class Action(enum.Enum):
     PRESS = "press"
     """The power button."""
     KILL = "kill"
+    TRIM = "trim"
+    """Give memory back: the start needed more than the rest of the life will."""
     EXIT = "exit"
 
 
@@ -48,6 +52,9 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds to wait for the first Sync."""
     grace: float
     """Seconds between SIGTERM and SIGKILL by the kubelet."""
+    alive: float = 0.0
+    """When the domain ran."""
+    trimmed: bool = False
     ended: float = 0.0
     released: bool = False
     """The handler has seen the end, or has said that there shall be no domain."""
@@ -92,7 +99,10 @@ def _awaited(life: Life, now: float) -> Step:
 
 def _alive(life: Life, now: float) -> Step:
     if life.stopped is None or life.killed:
-        return Step()
+        settle_in = life.alive + SETTLE_SECONDS - now
+        if life.trimmed:
+            return Step()
+        return Step(again_in=settle_in) if settle_in > 0 else Step(action=Action.TRIM)
     kill_in = life.stopped + max(life.grace - KILL_MARGIN_SECONDS, 0.0) - now
     if kill_in <= 0:
         return Step(action=Action.KILL, why="the grace period is over")
