@@ -27,13 +27,20 @@ PINNED = "pinned"
 
 
 class Wrote(NamedTuple):
-    """One successful write of a controller, for the invariants to judge."""
+    """One successful write of a controller, for the laws to judge."""
 
-    which: Which
     action: Any
     before: State
     after: State
-    was: Seen
+    was: Seen  # what the controller had looked at
+
+
+class Step(NamedTuple):
+    """Where a controller has come: the cluster, its pass if it is still in one, and what it wrote."""
+
+    state: State
+    passing: Pass | None
+    wrote: Wrote | None
 
 
 class Controllers:
@@ -100,42 +107,39 @@ class Controllers:
 
     # --- stepping
 
-    def begin(self, which: Which, state: State, seen: Seen) -> Pass | None:
-        """A pass on what is seen; None when it would do nothing."""
-        passing = Pass(seen, state.seen)
+    def look(self, which: Which, state: State, seen: Seen) -> Step | None:
+        """A pass on what is seen, up to where time matters; None when it would do nothing."""
+        passing = Pass(seen)
         plan = self.plan(which, passing, state.late)
-        return passing if plan is not None and (plan.ask or plan.action) else None
+        while plan is not None and plan.ask is not None:
+            answered = self._answer(which, plan.ask, state, passing)
+            if answered is None:
+                return None
+            passing, plan = answered, self.plan(which, answered, state.late)
+        if plan is None or plan.action is None:
+            return None
+        if passing.live and isinstance(plan.action, Create | Delete):
+            return Step(state, passing, None)
+        return self.act(which, state, passing)
 
-    def step(self, which: Which, state: State, passing: Pass) -> tuple[State, Pass | None, Wrote | None]:
-        """One question or one write; gives the pass as it goes on, None when it is over."""
+    def act(self, which: Which, state: State, passing: Pass) -> Step:
+        """The write that a pass is at. The pass is followed on only into another creation or deletion."""
         plan = self.plan(which, passing, state.late)
-        assert plan is not None
-        if plan.ask is not None:
-            return state, self._answer(which, plan.ask, state, passing), None
-        if plan.action is None:
-            return state, None, None
+        assert plan is not None and plan.action is not None
         try:
             after, answer = self._perform(state, passing, plan.action)
         except Refused:
-            return state, None, None
-        wrote = Wrote(which, plan.action, state, after, passing.was) if after is not state else None
-        return after, self._after_write(which, self._learned(passing, plan.action, answer), after), wrote
-
-    def _after_write(self, which: Which, passing: Pass, state: State) -> Pass | None:
-        """A pass that has written is followed further only into what has no precondition on what it knows: another
-        creation or deletion. A patch would be the same from a new look, or it would be refused.
-        """
-        plan = self.plan(which, passing, state.late)
-        risky = plan is not None and isinstance(plan.action, Create | Delete)
-        return passing if risky else None
-
-    def _goes_on(self, which: Which, passing: Pass, state: State) -> Pass | None:
-        plan = self.plan(which, passing, state.late)
-        return passing if plan is not None and (plan.ask or plan.action) else None
+            return Step(state, None, None)
+        looked = passing.seen if passing.live else state.seen
+        wrote = Wrote(plan.action, state, after, looked) if after is not state else None
+        learned = self._learned(passing, plan.action, answer)
+        follows = self.plan(which, learned, state.late)
+        risky = follows is not None and isinstance(follows.action, Create | Delete)
+        return Step(after, learned if risky else None, wrote)
 
     def _answer(self, which: Which, question: Question, state: State, passing: Pass) -> Pass | None:
         if question is Question.REVISION:
-            return self._goes_on(which, passing._replace(revision_asked=True), state)
+            return passing._replace(revision_asked=True)
         if (state.vm if which == "vm" else state.vmi) is None:
             return None
         if (
@@ -147,9 +151,7 @@ class Controllers:
             return None
         pods = state.pods if which == "vmi" else passing.seen.pods
         vm = state.vm if which == "vm" else passing.seen.vm
-        looked = passing._replace(seen=Seen(vm, state.vmi, pods), was=state.seen)
-        fresh = looked._replace(live=True, revisions=state.revisions)
-        return self._goes_on(which, fresh, state)
+        return passing._replace(seen=Seen(vm, state.vmi, pods), live=True, revisions=state.revisions)
 
     def _perform(self, state: State, passing: Pass, action: Any) -> tuple[State, Obj | None]:
         if action.kind is Kind.REVISION:

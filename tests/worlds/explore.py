@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.worlds import agents
-from tests.worlds.controllers import Controllers, Wrote, stale_views
+from tests.worlds.controllers import Controllers, Step, Wrote, stale_views
 from tests.worlds.laws import Broken, Laws
 from tests.worlds.server import Server
 from tests.worlds.state import Pass, Seen, State, Which, key
@@ -38,9 +38,11 @@ class Explorer:
         self._controllers = Controllers(self.server)
         self._laws = Laws(self.server)
         self._most = most_states
+        self._patient = False
 
     def explore(self, start: State) -> Report:
         """Raises Broken with the way to the state where a law is broken."""
+        self._patient = bool(start.budget.stale or start.budget.takeovers)
         start = key(start)
         numbers: dict[State, int] = {start: 0}
         parents: list[tuple[int, str]] = [(-1, "start")]
@@ -50,7 +52,7 @@ class Explorer:
             while queue:
                 state = queue.popleft()
                 here, own = len(own_edges), []
-                for edge in self._edges(state):
+                for edge in self._sorted_out(state):
                     edges += 1
                     there = key(edge.state)
                     if there not in numbers:
@@ -85,6 +87,16 @@ class Explorer:
         except Broken as broken:
             raise Broken(f"{broken} (at: {edge.label})") from None
 
+    def _sorted_out(self, state: State) -> list[Edge]:
+        """The edges to follow. Where faults make worlds big, writes that only show something wait until nothing else
+        moves: no decision depends on them.
+        """
+        edges = list(self._edges(state))
+        busy = any(edge.own and not _shows(edge) for edge in edges)
+        if not self._patient or not busy:
+            return edges
+        return [edge for edge in edges if not _shows(edge)]
+
     def _edges(self, state: State) -> Iterator[Edge]:
         for label, after in agents.steps(self.server, state):
             yield Edge(label, after, own=True)
@@ -99,25 +111,24 @@ class Explorer:
         slot = f"{which}_pass"
         passing: Pass | None = getattr(state, slot)
         if passing is not None:
-            after, going, wrote = self._controllers.step(which, state, passing)
-            yield Edge(f"{which} {_name(wrote)}", after._replace(**{slot: going}), True, wrote)
+            done = self._controllers.act(which, state, passing)
+            yield Edge(f"{which}: {_name(done)}", done.state._replace(**{slot: done.passing}), True, done.wrote)
             yield Edge(f"{which} dies", state._replace(**{slot: None}), own=False)
             return
-        yield from self._first_step(which, state, state.seen, "looks", own=True)
+        looked = self._controllers.look(which, state, state.seen)
+        if looked is not None:
+            yield Edge(f"{which}: {_name(looked)}", looked.state._replace(**{slot: looked.passing}), True, looked.wrote)
         if state.frozen is not None:
-            left = state.budget.stale - 1
-            spent = state._replace(budget=state.budget._replace(stale=left), frozen=state.frozen if left else None)
-            for seen in stale_views(which, state.seen, state.frozen):
-                yield from self._first_step(which, spent, seen, "looks at an old cache", own=False)
+            yield from self._old_looks(which, slot, state, state.frozen)
 
-    def _first_step(self, which: Which, state: State, seen: Seen, how: str, *, own: bool) -> Iterator[Edge]:
-        """A look and what follows at once. A delay between them adds nothing: each write has its precondition, and what
-        has none is planned in a live world only, where the delay after the question counts.
-        """
-        begun = self._controllers.begin(which, state, seen)
-        if begun is not None:
-            after, going, wrote = self._controllers.step(which, state, begun)
-            yield Edge(f"{which} {how}: {_name(wrote)}", after._replace(**{f"{which}_pass": going}), own, wrote)
+    def _old_looks(self, which: Which, slot: str, state: State, frozen: Seen) -> Iterator[Edge]:
+        left = state.budget.stale - 1
+        spent = state._replace(budget=state.budget._replace(stale=left), frozen=frozen if left else None)
+        for seen in stale_views(which, state.seen, frozen):
+            looked = self._controllers.look(which, spent, seen)
+            if looked is not None:
+                after = looked.state._replace(**{slot: looked.passing})
+                yield Edge(f"{which} from an old cache: {_name(looked)}", after, False, looked.wrote)
 
     def _faults(self, state: State) -> Iterator[Edge]:
         budget = state.budget
@@ -127,9 +138,9 @@ class Explorer:
             yield Edge("caches stop following", state._replace(frozen=state.seen), own=False)
         if state.zombie is not None:
             which, passing = state.zombie
-            after, going, wrote = self._controllers.step(which, state, passing)
-            zombie = None if going is None else (which, going)
-            yield Edge(f"old leader: {which} {_name(wrote)}", after._replace(zombie=zombie), True, wrote)
+            done = self._controllers.act(which, state, passing)
+            zombie = None if done.passing is None else (which, done.passing)
+            yield Edge(f"old leader, {which}: {_name(done)}", done.state._replace(zombie=zombie), True, done.wrote)
         elif budget.takeovers:
             spent = budget._replace(takeovers=budget.takeovers - 1)
             for which in BOTH:
@@ -142,21 +153,25 @@ class Explorer:
         """Time passes only when everybody waits for it."""
         if not state.late and self._waits(state) and not any(agents.steps(self.server, state)):
             idle = state.vm_pass is None and state.vmi_pass is None and state.zombie is None and state.frozen is None
-            if idle and not any(self._controllers.begin(which, state, state.seen) for which in BOTH):
+            if idle and not any(self._controllers.look(which, state, state.seen) for which in BOTH):
                 yield Edge("two hours pass", state._replace(late=True), own=True)
 
     def _waits(self, state: State) -> bool:
         for which in BOTH:
-            plan = self._controllers.plan(which, Pass(state.seen, state.seen), state.late)
+            plan = self._controllers.plan(which, Pass(state.seen), state.late)
             if plan is not None and plan.again_in is not None:
                 return True
         return False
 
 
-def _name(wrote: Wrote | None) -> str:
-    if wrote is None:
-        return "asks or does nothing"
-    action = wrote.action
+def _shows(edge: Edge) -> bool:
+    return edge.wrote is not None and edge.wrote.action.why in ("show", "conditions")
+
+
+def _name(step: Step) -> str:
+    if step.wrote is None:
+        return "asks" if step.passing is not None else "is refused"
+    action = step.wrote.action
     return f"{type(action).__name__.lower()} {action.kind.value} ({action.why})"
 
 

@@ -22,6 +22,7 @@ class Server:
 
     def __init__(self) -> None:
         self.bodies = Bodies()
+        self._patches: dict[tuple[int, int, str], tuple[int, list[Json]]] = {}
 
     # --- reading
 
@@ -53,12 +54,15 @@ class Server:
 
     def put(self, state: State, slot: str, old: Obj, body: Json) -> tuple[State, Obj | None]:
         """Replace `old`, which must be what is there. Gives None when that lets the object go."""
-        if body == self.bodies[old.body]:
+        return self._place(state, slot, old, self.bodies.number(body))
+
+    def _place(self, state: State, slot: str, old: Obj, number: int) -> tuple[State, Obj | None]:
+        if number == old.body:
             return state, old
-        metadata = body["metadata"]
+        metadata = self.bodies[number]["metadata"]
         if "deletionTimestamp" in metadata and not metadata.get("finalizers") and slot != "pods":
             return self._drop(state, slot, old), None
-        new = self._stored(state, body)
+        new = Obj(number, self._next_version(state))
         return self._put(self._without(state, slot, old), slot, new), new
 
     def patch(
@@ -66,16 +70,26 @@ class Server:
     ) -> tuple[State, Obj | None]:
         """`version` is the one that a pinned patch names."""
         old = self._find(state, slot, name)
-        if ops[0]["path"] == "/metadata/resourceVersion":
-            if old.version != version:
-                raise Refused("Conflict")
-            ops = ops[1:]
-        before = self.bodies[old.body]
-        try:
-            after: Any = apply_patch(before, ops)
-        except PatchError as error:
-            raise Refused(str(error)) from error
-        return self.put(state, slot, old, _scoped(slot, before, after, subresource))
+        if ops[0]["path"] == "/metadata/resourceVersion" and old.version != version:
+            raise Refused("Conflict")
+        return self._place(state, slot, old, self._patched(slot, old, ops, subresource))
+
+    def _patched(self, slot: str, old: Obj, ops: list[Json], subresource: str) -> int:
+        """The body after a patch; plans are computed once, so their operations are known by identity."""
+        memo = (old.body, id(ops), subresource)
+        if memo not in self._patches:
+            pinned = ops[0]["path"] == "/metadata/resourceVersion"
+            before = self.bodies[old.body]
+            try:
+                after: Any = apply_patch(before, ops[1:] if pinned else ops)
+                number = self.bodies.number(_scoped(slot, before, after, subresource))
+            except PatchError:
+                number = -1
+            self._patches[memo] = (number, ops)
+        number = self._patches[memo][0]
+        if number < 0:
+            raise Refused("a tested field has changed")
+        return number
 
     def merge_pod(self, state: State, name: str, body: Json) -> tuple[State, Obj | None]:
         old = self._find(state, "pods", name)
@@ -129,7 +143,7 @@ class Server:
     def _next_version(state: State) -> int:
         versions = [obj.version for obj in (state.vm, state.vmi, *state.pods) if obj is not None]
         in_hand = [each for each in (state.vm_pass, state.vmi_pass, state.zombie and state.zombie[1]) if each]
-        seens = [seen for each in in_hand for seen in (each.seen, each.was)]
+        seens = [each.seen for each in in_hand]
         for seen in [*seens, *([state.frozen] if state.frozen else [])]:
             versions += [obj.version for obj in (seen.vm, seen.vmi, *seen.pods) if obj is not None]
         return max(versions, default=0) + 1

@@ -30,10 +30,13 @@ class Seen(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """A controller in the middle of its work: what it knows, and how it knows it."""
+    """A controller in the middle of its work: what it knows, and how it knows it.
+
+    A state holds only passes that are about to create or delete something they decided in a live world: there the time
+    between look and write counts. Every other write is refused, or the same, however late it comes.
+    """
 
     seen: Seen
-    was: Seen  # what the server had when the controller last looked (begin of the pass, or its last question)
     live: bool = False
     revisions: tuple[str, ...] = ()
     revision_asked: bool = False
@@ -96,7 +99,7 @@ def key(state: State) -> State:
     in_hand = [state.seen]
     for each in (state.vm_pass, state.vmi_pass, state.zombie[1] if state.zombie is not None else None):
         if each is not None:
-            in_hand += [each.seen, each.was]
+            in_hand.append(each.seen)
     if state.frozen is not None:
         in_hand.append(state.frozen)
     versions = sorted({obj.version for seen in in_hand for obj in objects(seen)})
@@ -109,7 +112,7 @@ def key(state: State) -> State:
         return Seen(one(seen.vm), one(seen.vmi), tuple(Obj(pod.body, rank[pod.version]) for pod in seen.pods))
 
     def passing(each: Pass | None) -> Pass | None:
-        return None if each is None else each._replace(seen=all_(each.seen), was=all_(each.was))
+        return None if each is None else each._replace(seen=all_(each.seen))
 
     now = all_(state.seen)
     undead = passing(state.zombie[1]) if state.zombie is not None else None

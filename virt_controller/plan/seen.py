@@ -180,5 +180,12 @@ class Pod(Seen, frozen=True):
         return self.phase == "Running" and self._compute("running")
 
     @property
+    def compute_ended_at(self) -> float | None:
+        for each in self.status.get("containerStatuses") or ():
+            if each.get("name") == "compute":
+                return _time(((each.get("state") or {}).get("terminated") or {}).get("finishedAt"))
+        return None
+
+    @property
     def compute_ended(self) -> bool:
         return self.finished or self._compute("terminated")

@@ -12,7 +12,7 @@ A phase never moves on absence that a cache claims: the API is asked first.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from api.time import format_time
 from virt_controller.plan import launcher_pod, patch, vm_start, vmi_status
@@ -24,6 +24,9 @@ from virt_model.conditions import Type
 from virt_model.phases import Phase
 
 Json = dict[str, Any]
+
+#: seconds that virt-handler has to say how a guest ended whose launcher is over
+HANDLER_PATIENCE: Final = 60.0
 
 
 def plan(world: VmiWorld) -> Plan:
@@ -79,7 +82,19 @@ def _handed_over(world: VmiWorld) -> Plan:
         return Plan(action=_fail(world, "nobody answers for its node", reason="NodeUnresponsive"))
     if pod is not None and (opened := _open_gate(world, pod)):
         return Plan(action=opened)
-    return _write_conditions(world, vmi_status.ready(world.vmi.conditions, world.vmi.phase, pod, world.now))
+    unnoticed = _unnoticed_end(world, pod)
+    if unnoticed is not None and unnoticed <= 0:
+        return Plan(action=_fail(world, "its launcher ended and virt-handler has not said so"))
+    written = _write_conditions(world, vmi_status.ready(world.vmi.conditions, world.vmi.phase, pod, world.now))
+    return written if written.action is not None else Plan(again_in=unnoticed)
+
+
+def _unnoticed_end(world: VmiWorld, pod: Pod | None) -> float | None:
+    """Seconds until an ended launcher counts as a failure; virt-handler, who knows how the guest ended, comes first."""
+    if pod is None or not pod.compute_ended:
+        return None
+    ended = pod.compute_ended_at
+    return HANDLER_PATIENCE if ended is None else ended + HANDLER_PATIENCE - world.now
 
 
 def _ended(world: VmiWorld) -> Plan:
