@@ -19,7 +19,7 @@ Command = Callable[[argparse.Namespace, Report], int]
 
 
 def _up(words: argparse.Namespace, report: Report) -> int:
-    spec = up.up(words.name, words.nodes, report)
+    spec = up.up(words.name, words.nodes, report, ipv6=words.ipv6)
     report.say(
         f"cluster {spec.name}: {spec.size} nodes, {spec.api}, context {spec.context} in {up.environment_kubeconfig()}"
     )
@@ -99,7 +99,9 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
-    command("up", _up, "make a cluster, or resume it").add_argument("--nodes", type=int, help="how many (default: 2)")
+    made = command("up", _up, "make a cluster, or resume it")
+    made.add_argument("--nodes", type=int, help="how many (default: 2)")
+    made.add_argument("--ipv6", action="store_true", help="give a new cluster IPv6 beside IPv4")
     command("down", _down, "remove a cluster and all its traces")
     command("status", _status, "show nodes and components; exit code 1 when something is not well")
     command("kubeconfig", _kubeconfig, "print the path of the cluster's own kubeconfig")

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from functools import partial
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +83,12 @@ def _document(store: Store, spec: Spec, node: Node, binaries: Path) -> dict[str,
         store.pki: places.PKI,
         store.volumes: places.VOLUMES,
     }
-    others = [other for other in spec.nodes if other is not node and other.index != node.index]
     return {
         "hostname": node.name,
         "api": places.LOCAL_API if node.controls else spec.api,
-        "address": f"{node.address}/24",
-        "gateway": str(spec.network.gateway),
-        "routes": [[str(other.pods), str(other.address)] for other in others],
+        "addresses": [f"{address}/{links.PREFIX[address.version]}" for address in node.addresses],
+        "gateways": [str(network.gateway) for network in spec.networks],
+        "routes": [[str(destination), str(via)] for destination, via in _to_others(spec, node)],
         "binds": [[str(source), target] for source, target in binds.items()],
         "disk": str(home / "disk"),
         "kvm": kvm.usable(),
@@ -163,6 +161,23 @@ def _ended(process: Process | None) -> bool:
     return not alive(process)
 
 
-def routes(spec: Spec) -> list[tuple[IPv4Network, Any]]:
+def _to_pods(node: Node) -> list[links.Route]:
+    return list(zip(node.pod_ranges, node.addresses, strict=True))
+
+
+def _to_others(spec: Spec, node: Node) -> list[links.Route]:
+    return [route for other in spec.nodes if other.index != node.index for route in _to_pods(other)]
+
+
+def host_routes(spec: Spec) -> list[links.Route]:
     """How the host reaches pods, and Services through the first node."""
-    return [(node.pods, node.address) for node in spec.nodes] + [(spec.network.services, spec.nodes[0].address)]
+    services = zip((network.services for network in spec.networks), spec.nodes[0].addresses, strict=True)
+    return [*(route for node in spec.nodes for route in _to_pods(node)), *services]
+
+
+def introduce(store: Store, spec: Spec) -> None:
+    """Tell every running node the way to the others: a cluster may have grown since it was started."""
+    for node in spec.nodes:
+        init = store.init_of(node.name)
+        if init is not None and alive(init):
+            links.route_within(init.pid, _to_others(spec, node))

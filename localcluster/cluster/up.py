@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -31,8 +32,11 @@ INOTIFY = {"max_user_instances": 8192, "max_user_watches": 524288}
 DEFAULT_SIZE = 2
 
 
-def up(name: str, size: int | None, report: Report) -> Spec:
-    """Make or resume cluster `name`, with `size` nodes (default: as many as it has, else two)."""
+def up(name: str, size: int | None, report: Report, *, ipv6: bool = False) -> Spec:
+    """Make or resume cluster `name`, with `size` nodes (default: as many as it has, else two).
+
+    `ipv6` decides for a new cluster whether it has both families; one that exists stays as it is.
+    """
     needs.check(paths.CLUSTERS, paths.cache())
     needs.install(report)
     programs = binaries.build_all(paths.cache(), report)
@@ -40,32 +44,32 @@ def up(name: str, size: int | None, report: Report) -> Spec:
     kubectl.offer(client)
     with store.locked(name):
         place = store.of(name)
-        spec = _spec(place, size)
+        spec = _spec(place, size, ipv6=ipv6)
         with report.step("keys, network and nodes"):
             _start(place, spec, programs)
         with report.step("Kubernetes answers"):
             _populate(place, spec, programs)
         with report.step(f"nodes are ready: {spec.size}"):
             _wait_ready(place, spec)
+        nodes.introduce(place, spec)
         access.write_own(place, spec)
         access.merge(client, place, spec)
     return spec
 
 
-def _spec(place: Store, size: int | None) -> Spec:
+def _spec(place: Store, size: int | None, *, ipv6: bool) -> Spec:
     """The recorded cluster, grown if more nodes are asked for; or a new one on a free block."""
     if size is not None:
         check_size(size)
     if place.exists():
         spec = place.load()
-        wanted = max(spec.size, size or spec.size)
-        spec = Spec(name=spec.name, network=spec.network, size=wanted)
+        spec = replace(spec, size=max(spec.size, size or spec.size))
         place.save(spec)
         return spec
     with store.locked("addresses"):
         taken = [other.load().network.block for other in store.everyone()]
         network = addresses.choose([*taken, *addresses.used_here()])
-        spec = Spec(name=place.name, network=network, size=size or DEFAULT_SIZE)
+        spec = Spec(name=place.name, network=network, size=size or DEFAULT_SIZE, ipv6=ipv6)
         place.save(spec)
     return spec
 
@@ -74,8 +78,8 @@ def _start(place: Store, spec: Spec, programs: Path) -> None:
     pki.make(spec, place.pki)
     access.write_own(place, spec)
     _room_for_watches()
-    links.make_bridge(spec.name, spec.network.block, spec.network.gateway)
-    links.route_services(spec.name, nodes.routes(spec))
+    links.make_bridge(spec.name, spec.networks)
+    links.route_services(spec.name, nodes.host_routes(spec))
     for node in spec.nodes:
         nodes.start(place, spec, node, programs)
 

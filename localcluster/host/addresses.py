@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
 from localcluster.shell import run
@@ -53,6 +53,43 @@ class Network:
 
     def node_pods(self, index: int) -> IPv4Network:
         return IPv4Network(f"{self._at(127 + index, 0)}/24")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network6:
+    """One /48 cut likewise: `fd70:6f64:XXXX::/48`, XXXX being the first half of the cluster's IPv4 block.
+
+    :: nodes /64 (bridge ::1, node i ::10+i) | :64:: Services /112 | :8000:: pods /56 (one /64 per node).
+    """
+
+    block: IPv6Network
+
+    def _at(self, subnet: int, host: int = 0) -> IPv6Address:
+        return self.block.network_address + ((subnet << 64) + host)
+
+    @property
+    def gateway(self) -> IPv6Address:
+        return self._at(0, 1)
+
+    @property
+    def services(self) -> IPv6Network:
+        return IPv6Network(f"{self._at(0x64)}/112")
+
+    @property
+    def pods(self) -> IPv6Network:
+        return IPv6Network(f"{self._at(0x8000)}/56")
+
+    def node(self, index: int) -> IPv6Address:
+        return self._at(0, 10 + index)
+
+    def node_pods(self, index: int) -> IPv6Network:
+        return IPv6Network(f"{self._at(0x8000 + index)}/64")
+
+
+def beside(network: Network) -> Network6:
+    """The IPv6 ranges of the cluster that has this IPv4 block: free where that is free."""
+    half = int(network.block.network_address) >> 16
+    return Network6(block=IPv6Network(f"fd70:6f64:{half:x}::/48"))
 
 
 def candidates() -> Iterator[IPv4Network]:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
+from localcluster.host.addresses import Network, Network6
 from localcluster.shell import run, succeeds
+
+FAMILY = {4: "ip", 6: "ip6"}
+PREFIX = {4: 24, 6: 64}
+FORWARDING = {4: Path("/proc/sys/net/ipv4/ip_forward"), 6: Path("/proc/sys/net/ipv6/conf/all/forwarding")}
+"""By IP version: family of nftables, prefix of the nodes' network, the kernel's switch."""
 
 LONGEST = 15
 """Characters in a link's name that the kernel takes."""
@@ -29,28 +36,32 @@ def _mark(cluster: str) -> str:
     return hashlib.sha256(cluster.encode()).hexdigest()[:7]
 
 
-def make_bridge(cluster: str, block: IPv4Network, gateway: IPv4Address) -> None:
-    """Bridge with the gateway's address, forwarding on, and a masquerade for what leaves the block. Repeatable."""
+def make_bridge(cluster: str, networks: Sequence[Network | Network6]) -> None:
+    """Bridge with the gateways' addresses, forwarding on, a masquerade for what leaves the blocks. Repeatable."""
     bridge = bridge_name(cluster)
     if not exists(bridge):
         run(["ip", "link", "add", bridge, "type", "bridge"])
-    run(["ip", "address", "replace", f"{gateway}/24", "dev", bridge])
+    for network in networks:
+        gateway = network.gateway
+        prefix, knob = PREFIX[gateway.version], FORWARDING[gateway.version]
+        undelayed = ["nodad"] if gateway.version == 6 else []
+        run(["ip", "address", "replace", f"{gateway}/{prefix}", "dev", bridge, *undelayed])
+        knob.write_text("1")
+        run(["nft", "-f", "-"], stdin=way_out(table_name(cluster), network.block, bridge))
     run(["ip", "link", "set", bridge, "up"])
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-    table = table_name(cluster)
-    run(["nft", "-f", "-"], stdin=way_out(table, block, bridge))
     _accept_through_firewall(bridge)
 
 
-def way_out(table: str, block: IPv4Network, bridge: str) -> str:
+def way_out(table: str, block: IPv4Network | IPv6Network, bridge: str) -> str:
     """nftables script: replaces our table; addresses of the block are hidden behind the host's."""
+    family = FAMILY[block.version]
     return f"""
-table ip {table} {{}}
-delete table ip {table}
-table ip {table} {{
+table {family} {table} {{}}
+delete table {family} {table}
+table {family} {table} {{
   chain postrouting {{
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr {block} ip daddr != {block} oifname != "{bridge}" masquerade
+    {family} saddr {block} {family} daddr != {block} oifname != "{bridge}" masquerade
   }}
 }}
 """
@@ -73,7 +84,8 @@ def remove_bridge(cluster: str) -> None:
     bridge = bridge_name(cluster)
     if exists(bridge):
         run(["ip", "link", "delete", bridge])
-    succeeds(["nft", "delete", "table", "ip", table_name(cluster)])
+    for family in FAMILY.values():
+        succeeds(["nft", "delete", "table", family, table_name(cluster)])
     for rule in _firewall_rules(bridge):
         while succeeds(["iptables", "-C", *rule]):
             run(["iptables", "-D", *rule])
@@ -103,7 +115,16 @@ def unplug(cluster: str, node: int) -> None:
         succeeds(["ip", "link", "delete", cable_name(cluster, node)])
 
 
-def route_services(cluster: str, destinations: list[tuple[IPv4Network, IPv4Address]]) -> None:
+Route = tuple[IPv4Network | IPv6Network, IPv4Address | IPv6Address]
+
+
+def route_services(cluster: str, routes: Sequence[Route]) -> None:
     """Let the host reach pods and Services through the nodes. The routes go with the bridge."""
-    for destination, node in destinations:
+    for destination, node in routes:
         run(["ip", "route", "replace", str(destination), "via", str(node), "dev", bridge_name(cluster)])
+
+
+def route_within(pid: int, routes: Sequence[Route]) -> None:
+    """Let the node of process `pid` reach the pods of the others."""
+    for destination, node in routes:
+        run(["nsenter", "--target", str(pid), "--net", "ip", "route", "replace", str(destination), "via", str(node)])

@@ -23,7 +23,7 @@ SYSCTLS = {
 
 
 def arrange(document: dict[str, Any]) -> None:
-    """`document` is the node's JSON: `hostname`, `address` (with prefix), `gateway`, `routes` [[network, via]]."""
+    """`document` is the node's JSON: `hostname`, `addresses` (with prefix), `gateways`, `routes` [[network, via]]."""
     socket.sethostname(document["hostname"])
     wait_for(
         "a cable to the node", Path("/sys/class/net/eth0").exists, seconds=120, mend="start the node again", every=0.02
@@ -33,9 +33,11 @@ def arrange(document: dict[str, Any]) -> None:
         if place.exists():
             place.write_text(value)
     run(["ip", "link", "set", "lo", "up"])
-    run(["ip", "address", "add", document["address"], "dev", "eth0"])
+    for address in document["addresses"]:
+        run(["ip", "address", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else [])])
     run(["ip", "link", "set", "eth0", "up"])
-    run(["ip", "route", "add", "default", "via", document["gateway"]])
+    for gateway in document["gateways"]:
+        run(["ip", "-6" if ":" in gateway else "-4", "route", "add", "default", "via", gateway])
     for network, via in document["routes"]:
         run(["ip", "route", "add", network, "via", via])
     run(["nft", "-f", f"{ETC}/nat.nft"])

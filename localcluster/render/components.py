@@ -61,7 +61,7 @@ def _api_server(spec: Spec) -> Component:
             bind_address="0.0.0.0",
             secure_port="6443",
             etcd_servers="http://127.0.0.1:2379",
-            service_cluster_ip_range=str(spec.network.services),
+            service_cluster_ip_range=spec.services,
             tls_cert_file=f"{PKI}/apiserver.crt",
             tls_private_key_file=f"{PKI}/apiserver.key",
             client_ca_file=f"{PKI}/ca.crt",
@@ -101,8 +101,8 @@ def _controller_manager(spec: Spec) -> Component:
             kubeconfig=config,
             authentication_kubeconfig=config,
             authorization_kubeconfig=config,
-            cluster_cidr=str(spec.network.pods),
-            service_cluster_ip_range=str(spec.network.services),
+            cluster_cidr=spec.pods,
+            service_cluster_ip_range=spec.services,
             allocate_node_cidrs="false",
             leader_elect="false",
             use_service_account_credentials="true",
@@ -154,7 +154,7 @@ def _worker(node: Node) -> list[Component]:
         config=f"{ETC}/kubelet.json",
         kubeconfig=f"{ETC}/kubelet-{node.name}.kubeconfig",
         hostname_override=node.name,
-        node_ip=str(node.address),
+        node_ip=",".join(str(address) for address in node.addresses),
     )
     return [
         Component(

@@ -17,6 +17,10 @@ from localcluster.render.places import (
 )
 from localcluster.render.spec import DOMAIN, Node, Spec
 
+EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
+FAMILY = {4: "ip", 6: "ip6"}
+"""Families of nftables by IP version."""
+
 PAUSE_IMAGE = "localhost/podvirt/pause:1"
 
 
@@ -90,7 +94,7 @@ def _kube_proxy(spec: Spec, node: Node) -> dict[str, Any]:
         "kind": "KubeProxyConfiguration",
         "clientConnection": {"kubeconfig": f"{ETC}/kube-proxy.kubeconfig"},
         "mode": "nftables",
-        "clusterCIDR": str(spec.network.pods),
+        "clusterCIDR": spec.pods,
         "hostnameOverride": node.name,
         "bindAddress": "0.0.0.0",
         "conntrack": {"maxPerCore": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
@@ -138,8 +142,8 @@ def _cni(node: Node) -> dict[str, Any]:
         "mtu": 1450,
         "ipam": {
             "type": "host-local",
-            "ranges": [[{"subnet": str(node.pods)}]],
-            "routes": [{"dst": "0.0.0.0/0"}],
+            "ranges": [[{"subnet": str(subnet)}] for subnet in node.pod_ranges],
+            "routes": [{"dst": EVERYWHERE[subnet.version]} for subnet in node.pod_ranges],
             "dataDir": "/run/cni/networks",
         },
     }
@@ -149,13 +153,16 @@ def _cni(node: Node) -> dict[str, Any]:
 
 def _nat(spec: Spec, node: Node) -> str:
     """Pods leave the cluster behind their node's address."""
-    return f"""table ip podvirt_pods {{
+    return "".join(
+        f"""table {FAMILY[pods.version]} podvirt_pods {{
   chain postrouting {{
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr {node.pods} ip daddr != {spec.network.block} masquerade
+    {FAMILY[pods.version]} saddr {pods} {FAMILY[pods.version]} daddr != {network.block} masquerade
   }}
 }}
 """
+        for pods, network in zip(node.pod_ranges, spec.networks, strict=True)
+    )
 
 
 def corefile(node: Node, resolvers: Sequence[str]) -> str:

@@ -64,7 +64,7 @@ def _node(node: Node) -> Object:
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": node.name, "labels": labels},
-        "spec": {"podCIDR": str(node.pods), "podCIDRs": [str(node.pods)]},
+        "spec": {"podCIDR": str(node.pods), "podCIDRs": [str(pods) for pods in node.pod_ranges]},
     }
 
 

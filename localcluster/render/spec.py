@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
-from localcluster.host.addresses import MAX_NODES, Network
+from localcluster.host.addresses import MAX_NODES, Network, Network6, beside
 from localcluster.trouble import Trouble
 
 DOMAIN = "cluster.local"
@@ -20,6 +20,7 @@ class Node:
 
     index: int
     network: Network
+    network6: Network6 | None = None
 
     @property
     def name(self) -> str:
@@ -34,21 +35,50 @@ class Node:
         return self.network.node_pods(self.index)
 
     @property
+    def addresses(self) -> list[IPv4Address | IPv6Address]:
+        """Of every family that the cluster has."""
+        return [self.address, *([self.network6.node(self.index)] if self.network6 else [])]
+
+    @property
+    def pod_ranges(self) -> list[IPv4Network | IPv6Network]:
+        return [self.pods, *([self.network6.node_pods(self.index)] if self.network6 else [])]
+
+    @property
     def controls(self) -> bool:
         return self.index == 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """A cluster by name, with its address block and its number of nodes."""
+    """A cluster by name, address block and number of nodes. `ipv6`: pods and Services have both families."""
 
     name: str
     network: Network
     size: int
+    ipv6: bool = False
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        return tuple(Node(index=index, network=self.network) for index in range(1, self.size + 1))
+        indices = range(1, self.size + 1)
+        return tuple(Node(index=index, network=self.network, network6=self.network6) for index in indices)
+
+    @property
+    def network6(self) -> Network6 | None:
+        return beside(self.network) if self.ipv6 else None
+
+    @property
+    def networks(self) -> list[Network | Network6]:
+        """One per family, IPv4 first."""
+        return [self.network, *([self.network6] if self.network6 else [])]
+
+    @property
+    def services(self) -> str:
+        """As flags take it: one range per family."""
+        return ",".join(str(network.services) for network in self.networks)
+
+    @property
+    def pods(self) -> str:
+        return ",".join(str(network.pods) for network in self.networks)
 
     @property
     def api(self) -> str:
@@ -70,12 +100,15 @@ class Spec:
         raise Trouble(f"cluster {self.name} has no node {name}", f"name one of {', '.join(n.name for n in self.nodes)}")
 
     def document(self) -> dict[str, Any]:
-        return {"name": self.name, "block": str(self.network.block), "size": self.size}
+        return {"name": self.name, "block": str(self.network.block), "size": self.size, "ipv6": self.ipv6}
 
 
 def from_document(document: dict[str, Any]) -> Spec:
     return Spec(
-        name=document["name"], network=Network(block=IPv4Network(document["block"])), size=int(document["size"])
+        name=document["name"],
+        network=Network(block=IPv4Network(document["block"])),
+        size=int(document["size"]),
+        ipv6=bool(document.get("ipv6", False)),
     )
 
 

@@ -1,13 +1,13 @@
 """The address block of a cluster touches nothing that the host uses."""
 
 import json
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcluster.host.addresses import MAX_NODES, Network, candidates, choose, in_use, resolvers
+from localcluster.host.addresses import MAX_NODES, Network, beside, candidates, choose, in_use, resolvers
 from localcluster.trouble import Trouble
 
 
@@ -45,6 +45,19 @@ def test_routes_and_resolvers_count_as_in_use() -> None:
 def test_resolvers_on_the_host_itself_are_out_of_a_nodes_reach() -> None:
     text = "# comment\nnameserver 127.0.0.53\nnameserver fe80::1\nsearch x\nnameserver 192.0.2.7\n"
     assert resolvers(text) == ["192.0.2.7"]
+
+
+def test_the_ipv6_ranges_follow_the_ipv4_block_and_do_not_touch() -> None:
+    six = beside(Network(block=IPv4Network("10.85.0.0/16")))
+    assert str(six.block) == "fd70:6f64:a55::/48"
+    nodes = IPv6Network("fd70:6f64:a55::/64")
+    assert six.gateway in nodes and six.node(MAX_NODES) in nodes
+    ranges = [nodes, six.services, six.pods]
+    assert all(each.subnet_of(six.block) for each in ranges)
+    assert not any(one.overlaps(other) for one in ranges for other in ranges if one is not other)
+    pods = [six.node_pods(index) for index in range(1, MAX_NODES + 1)]
+    assert all(each.subnet_of(six.pods) for each in pods) and len(set(pods)) == MAX_NODES
+    assert len({beside(Network(block=block)).block for block in candidates()}) == len(list(candidates()))
 
 
 def test_the_ranges_of_a_block_do_not_touch() -> None:

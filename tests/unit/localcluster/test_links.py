@@ -1,6 +1,6 @@
 """Names of links fit the kernel's limit and tell clusters apart."""
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,3 +37,8 @@ def test_the_way_out_replaces_its_own_table_only() -> None:
     assert script.index("table ip podvirt_x {}") < script.index("delete table ip podvirt_x")
     assert 'ip saddr 10.85.0.0/16 ip daddr != 10.85.0.0/16 oifname != "pv-x" masquerade' in script
     assert "flush" not in script
+
+
+def test_the_way_out_exists_for_ipv6_too() -> None:
+    script = links.way_out("podvirt_x", IPv6Network("fd70:6f64:a55::/48"), "pv-x")
+    assert script.count("table ip6 podvirt_x") == 3 and "ip6 saddr fd70:6f64:a55::/48" in script

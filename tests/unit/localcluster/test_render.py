@@ -1,6 +1,7 @@
 """What is rendered for a cluster: flags, files, certificates, objects."""
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -147,3 +148,19 @@ def test_nodes_carry_the_roles_that_installers_select_by(spec: Spec) -> None:
     }
     assert set(nodes["node2"]["metadata"]["labels"]) == {"node-role.kubernetes.io/worker"}
     assert nodes["node2"]["spec"]["podCIDR"] == "10.85.129.0/24"
+
+
+def test_with_ipv6_every_range_is_given_twice(spec: Spec) -> None:
+    both = replace(spec, ipv6=True)
+    assert from_document(json.loads(json.dumps(both.document()))) == both
+    assert spec.pods == "10.85.128.0/17" and both.pods == "10.85.128.0/17,fd70:6f64:a55:8000::/56"
+    flags = {each.name: " ".join(each.argv) for each in components.of_node(both, both.nodes[0])}
+    for name in ("kube-apiserver", "kube-controller-manager"):
+        assert f"--service-cluster-ip-range={both.services}" in flags[name]
+    assert "--node-ip=10.85.0.11,fd70:6f64:a55::b" in flags["kubelet"]
+    files = _files(both, 0)
+    ipam = json.loads(files["cni.conflist"])["plugins"][0]["ipam"]
+    assert len(ipam["ranges"]) == 2 and {"dst": "::/0"} in ipam["routes"]
+    assert "table ip6 podvirt_pods" in files["nat.nft"] and "table ip podvirt_pods" in files["nat.nft"]
+    node = next(thing for thing in objects.all_of(both) if thing["kind"] == "Node")
+    assert node["spec"]["podCIDRs"] == ["10.85.128.0/24", "fd70:6f64:a55:8001::/64"]
