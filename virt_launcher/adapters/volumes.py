@@ -52,8 +52,9 @@ def _start(guest: Guest, index: int, volume: Volume, commands: Commands) -> Sour
 def _container_disk(index: int, volume: Volume, commands: Commands) -> Source:
     assert volume.container_disk
     root = paths.image_volume(index)
-    base = _file_in_image(root, container_disk.choose(volume.container_disk.path, _listing(root)))
-    info = _header(base)
+    name = container_disk.choose(volume.container_disk.path, _listing(root))
+    base = _file_in_image(root, name)
+    info = _header(base, name)
     link = paths.container_disk(index)
     os.makedirs(os.path.dirname(link), exist_ok=True)
     if os.path.islink(link):
@@ -117,13 +118,15 @@ def _file_in_image(root: str, relative: str) -> str:
     return path
 
 
-def _header(path: str) -> image_header.ImageInfo:
+def _header(path: str, name: str) -> image_header.ImageInfo:
     try:
         with open(path, "rb") as file:
             head = file.read(image_header.HEAD_BYTES)
             return image_header.parse(head, os.fstat(file.fileno()).st_size)
     except PermissionError:
-        raise CannotBuild(f"{path} cannot be read by user {os.getuid()}: make the file readable for everyone") from None
+        raise CannotBuild(f"/{name} in the image cannot be read by user {os.getuid()}: make it readable") from None
+    except CannotBuild as refusal:
+        raise CannotBuild(f"/{name} in the image: {refusal}") from refusal
 
 
 def _with_cache_mode(source: Source) -> Source:
