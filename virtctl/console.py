@@ -32,6 +32,8 @@ def console(context: click.Context, vmi: str, timeout: int) -> None:
         asyncio.run(attend(access_of(context), vmi, timeout * 60.0))
     except KeyboardInterrupt:
         click.echo()
+    except asyncio.CancelledError as error:
+        raise CommandFailed("terminated") from error
     except StreamFailed as error:
         raise CommandFailed(str(error)) from error
     except (Disconnected, ConnectionError) as error:

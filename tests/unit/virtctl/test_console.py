@@ -61,6 +61,21 @@ def test_keys_reach_the_guest_raw_and_the_terminal_is_given_back(server: ApiServ
     os.close(person.terminal)
 
 
+def test_a_terminal_is_given_back_to_who_ends_the_command(server: ApiServer) -> None:
+    person = Person(command(server, "console", "a"))
+    person.sees(b"welcome")
+    person.process.terminate()
+    assert person.process.wait(10) == 1
+    assert termios.tcgetattr(person.terminal) == person.before
+    os.close(person.terminal)
+
+
+def test_nothing_to_read_from_is_the_end_of_the_input(server: ApiServer) -> None:
+    words = " ".join(command(server, "console", "a"))
+    done = subprocess.run(["sh", "-c", f"exec {words} <&-"], cwd=REPOSITORY, capture_output=True, timeout=30)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+
+
 def test_a_script_talks_through_a_pipe(server: ApiServer) -> None:
     process = subprocess.Popen(
         command(server, "console", "a", "-n", "ns"), cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE
