@@ -16,8 +16,8 @@ Json = dict[str, Any]
 def operator_manifest(settings: Settings, kubevirt_crd: Json) -> list[Json]:
     namespace = settings.namespace
     return [
+        kubevirt_crd,  # first: it needs a moment until the API server serves it
         namespace_object(namespace),
-        kubevirt_crd,
         priority_class(),
         *rbac_operator.objects(namespace, granted_roles(namespace)),
         virt_operator(settings),

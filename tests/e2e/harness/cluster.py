@@ -47,7 +47,7 @@ class Cluster:
     def list(self, kind: str, namespace: str | None = None, selector: str = "") -> list[Object]:
         scope = ["-n", namespace] if namespace else ["-A"]
         chosen = ["-l", selector] if selector else []
-        items: list[Object] = json.loads(self.kubectl(*scope, "get", kind, *chosen, "-o", "json"))["items"]
+        items: list[Object] = json.loads(self.kubectl("get", kind, *scope, *chosen, "-o", "json"))["items"]
         return items
 
     def create(self, *objects: Object) -> None:
