@@ -16,6 +16,10 @@ import msgspec
 import pycdlib
 
 
+BLOCK = 1 << 20
+"""Bytes: the image is a multiple of this, since a disk opened past the page cache must end on a host block."""
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What shall be on the image."""
 
@@ -43,6 +47,7 @@ def write(request: Request, output: str) -> None:
     partial = f"{output}.partial"
     iso.write(partial)
     iso.close()
+    os.truncate(partial, -(-os.path.getsize(partial) // BLOCK) * BLOCK)
     os.rename(partial, output)
 
 
