@@ -131,7 +131,7 @@ class Controllers:
         except Refused:
             return Step(state, None, None)
         looked = passing.seen if passing.live else state.seen
-        wrote = Wrote(plan.action, state, after, looked) if after is not state else None
+        wrote = Wrote(plan.action, state, after, looked)
         learned = self._learned(passing, plan.action, answer)
         follows = self.plan(which, learned, state.late)
         risky = follows is not None and isinstance(follows.action, Create | Delete)

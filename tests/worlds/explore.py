@@ -47,7 +47,7 @@ class Explorer:
         numbers: dict[State, int] = {start: 0}
         parents: list[tuple[int, str]] = [(-1, "start")]
         own_edges: list[list[tuple[int, bool]]] = []
-        queue, edges, at_rest = deque([start]), 0, 0
+        queue, edges, at_rest, here = deque([start]), 0, 0, 0
         try:
             while queue:
                 state = queue.popleft()
@@ -71,7 +71,7 @@ class Explorer:
                 if len(numbers) > self._most:
                     raise Broken(f"more than {self._most} states: the world is not small")
         except Broken as broken:
-            raise Broken(f"{broken}\n  way: {' → '.join(_way(parents, len(own_edges)))}") from None
+            raise Broken(f"{broken}\n  way: {' → '.join(_way(parents, here))}") from None
         circle = _writing_circle(own_edges)
         if circle is not None:
             raise Broken(f"writes without end\n  way: {' → '.join(_way(parents, circle))}")

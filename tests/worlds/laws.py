@@ -43,19 +43,23 @@ class Laws:
         if len(alive) > 1:
             raise Broken(f"{len(alive)} launchers of one VM alive: {[self._server.name(pod) for pod in alive]}")
         vmi = self._body(state.vmi)
-        if state.vm is None and vmi is not None and vmi["metadata"].get("ownerReferences"):
+        owned = vmi is not None and vmi["metadata"].get("ownerReferences")
+        if state.vm is None and vmi is not None and owned and LATE not in vmi["metadata"].get("annotations", {}):
             raise Broken("the VM went before its VMI")
 
     # --- after every write of a controller
 
     def write(self, wrote: Wrote) -> None:
         action = wrote.action
+        if wrote.after is wrote.before:
+            return  # what was to be made is there already, and ours
         if isinstance(action, Create) and action.kind is Kind.POD:
             self._pod_created(wrote)
         elif isinstance(action, Create) and action.kind is Kind.VMI:
             self._either(wrote, self._wants_start, "a VMI was made that nobody wanted")
         elif isinstance(action, Delete) and action.kind is Kind.VMI:
             self._either(wrote, self._wants_stop, "a VMI was deleted that nobody wanted to stop")
+            self._remembered(wrote)
         elif isinstance(action, Patch) and action.kind is Kind.VMI:
             self._vmi_changed(wrote)
         elif isinstance(action, Patch) and action.kind is Kind.VM:
@@ -92,6 +96,17 @@ class Laws:
         requests = vm.get("status", {}).get("stateChangeRequests", ())
         named = any(each["action"] == "Stop" and each["uid"] == vmi["metadata"]["uid"] for each in requests)
         return named or vm["spec"]["runStrategy"] == "Halted"
+
+    def _remembered(self, wrote: Wrote) -> None:
+        """An ended run may only be cleared once the VM knows what follows from it."""
+        vm, vmi = self._body(wrote.before.vm), self._body(wrote.before.vmi)
+        if vm is None or vmi is None or vm["spec"]["runStrategy"] != "RerunOnFailure":
+            return
+        status, phase = vm.get("status", {}), vmi["status"]["phase"]
+        if phase in ("Succeeded", "Failed") and status.get("runStrategy") != "RerunOnFailure":
+            raise Broken("a run was cleared before the strategy it ran under was kept")
+        if phase == "Failed" and not status.get("stateChangeRequests") and "deletionTimestamp" not in vm["metadata"]:
+            raise Broken("a failed run was cleared before its rerun was asked for")
 
     def _vmi_changed(self, wrote: Wrote) -> None:
         before, after = self._body(wrote.before.vmi), self._body(wrote.after.vmi)

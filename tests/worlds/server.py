@@ -9,7 +9,7 @@ from tests.worlds.state import Bodies, Json, Obj, State
 
 NOW = "2026-01-01T00:00:00Z"
 LATER = "2026-01-01T02:00:00Z"
-#: marks a pod that was made when its VMI no longer waited for one
+#: marks what was made when its owner was gone, going or, for a pod, past waiting: only a replaced leader does that
 LATE = "late"
 
 
@@ -47,7 +47,7 @@ class Server:
         now = self._clock(state)
         admitted = _admitted(slot, body, now)
         own = {"uid": f"uid-{state.uids}", "creationTimestamp": now, "generation": 1}
-        if slot == "pods" and not self._awaited(state, body):
+        if not self._awaited(state, slot, body):
             own["annotations"] = {**body["metadata"].get("annotations", {}), LATE: "true"}
         made = self._stored(state, {**admitted, "metadata": {**admitted["metadata"], **own}})
         return self._put(state._replace(uids=state.uids + 1), slot, made), made
@@ -125,12 +125,15 @@ class Server:
 
     # --- inside
 
-    def _awaited(self, state: State, pod: Json) -> bool:
-        """Whether the pod's VMI is there and may still get a guest: virt-handler starts none otherwise."""
-        vmi = self.body(state.vmi)
-        if vmi is None or vmi["metadata"]["uid"] != pod["metadata"]["ownerReferences"][0]["uid"]:
+    def _awaited(self, state: State, slot: str, body: Json) -> bool:
+        """Whether the owner is there to want it. virt-handler starts no guest in a pod whose VMI is not."""
+        owners = body["metadata"].get("ownerReferences", ())
+        owner = self.body(state.vm if slot == "vmi" else state.vmi)
+        if not owners:
+            return True
+        if owner is None or owner["metadata"]["uid"] != owners[0]["uid"] or "deletionTimestamp" in owner["metadata"]:
             return False
-        return "deletionTimestamp" not in vmi["metadata"] and vmi["status"]["phase"] in ("", "Pending", "Scheduling")
+        return slot == "vmi" or owner["status"]["phase"] in ("", "Pending", "Scheduling")
 
     def _clock(self, state: State) -> str:
         return LATER if state.late else NOW
