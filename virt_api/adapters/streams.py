@@ -19,6 +19,7 @@ from virt_api.plan.console import (
     handler_address,
     handler_server_name,
     handler_url,
+    refused_by_handler,
     unreachable,
 )
 from virt_api.plan.reading import text
@@ -27,7 +28,7 @@ from virt_model import labels
 from virt_runtime.errors import NotFound
 from virt_runtime.keepalive import notice_dead_peer
 from virt_runtime.kube import KubeClient
-from virt_runtime.resources import PODS, VIRTUAL_MACHINE_INSTANCES
+from virt_runtime.resources import PODS, VIRTUAL_MACHINE_INSTANCES, Json
 from virt_runtime.tls import ClientContexts
 
 LOG = logging.getLogger(__name__)
@@ -57,8 +58,11 @@ class Streams:
         caller = web.WebSocketResponse(protocols=(SUBPROTOCOL,), max_msg_size=LONGEST_MESSAGE, compress=False)
         if not caller.can_prepare(request).ok:
             raise CallFailed(bad_request("this is a stream: connect with a WebSocket"))
-        node = await self._node_of(namespace, name)
-        handler = await self._dial(node, namespace, name, stream)
+        vmi = await self._vmi(namespace, name)
+        try:
+            handler = await self._dial(text(vmi, "status", "nodeName"), namespace, name, stream)
+        except CallFailed as failed:
+            raise CallFailed(refused_by_handler(vmi, failed.failure)) from failed
         try:
             await caller.prepare(request)
             notice_dead_peer(request.transport)
@@ -68,14 +72,14 @@ class Streams:
             await handler.close()
         return caller
 
-    async def _node_of(self, namespace: str, name: str) -> str:
+    async def _vmi(self, namespace: str, name: str) -> Json:
         try:
             vmi = await self._kube.get(VIRTUAL_MACHINE_INSTANCES, namespace, name)
         except NotFound:
             raise CallFailed(not_found(VMI, name)) from None
         if failure := unreachable(vmi):
             raise CallFailed(failure)
-        return text(vmi, "status", "nodeName")
+        return vmi
 
     async def _dial(self, node: str, namespace: str, name: str, stream: str) -> aiohttp.ClientWebSocketResponse:
         pods = await self._kube.list(

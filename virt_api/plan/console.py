@@ -10,6 +10,8 @@ from virt_model import conditions
 from virt_model.phases import Phase
 
 SUBPROTOCOL = "plain.kubevirt.io"
+NOT_RUNNING = bad_request("VMI is not running")
+"""Clients take this one for "not yet" and ask again."""
 
 
 def unreachable(vmi: Raw) -> Failure | None:
@@ -20,10 +22,15 @@ def unreachable(vmi: Raw) -> Failure | None:
     if phase == Phase.FAILED:
         return conflict(VMI, name, "VMI is in failed status")
     if phase not in (Phase.RUNNING, Phase.SCHEDULED):
-        return bad_request("VMI is not running")
+        return NOT_RUNNING
     if not text(vmi, "status", "nodeName"):
         return conflict(VMI, name, "VMI is not assigned to a node yet")
     return None
+
+
+def refused_by_handler(vmi: Raw, failure: Failure) -> Failure:
+    """What a failed call of the handler means: before the guest runs, that it is too early."""
+    return NOT_RUNNING if text(vmi, "status", "phase") == Phase.SCHEDULED else failure
 
 
 def handler_address(pods: list[dict[str, Any]]) -> str | None:

@@ -278,6 +278,7 @@ async def test_bytes_pass_both_ways_and_the_end_is_told(tmp_path: Path) -> None:
         (None, 404, 'virtualmachineinstance.kubevirt.io "x" not found'),
         (_vmi(phase="Scheduling"), 400, "VMI is not running"),
         (_vmi(phase="Failed"), 409, "VMI is in failed status"),
+        (_vmi(node="node02", phase="Scheduled"), 400, "VMI is not running"),
         (_vmi(node="node02"), 500, "Internal error occurred: no virt-handler is ready on node node02"),
     ],
 )
