@@ -38,7 +38,7 @@ def is_absent(value: Any, slot: Slot) -> bool:
     """Whether a field with this value is left out on the wire: null, or what an absent field is read as."""
     if value is None:
         return True
-    return slot.default is not REQUIRED and slot.default is not None and bool(value == slot.default)
+    return slot.default is not REQUIRED and bool(value == slot.default)
 
 
 def _default(value: Any) -> Any:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.field_path import escape
-from api.layout import REQUIRED, Slot, is_absent, layout
+from api.layout import Slot, is_absent, layout
 from api.lens_patch import apply_patch
 from api.view import View
 
@@ -31,7 +31,7 @@ def diff(raw: Json, old: View, new: View, path: str) -> list[Operation]:
     for slot in layout(type(new)):
         before, after = getattr(old, slot.attribute), getattr(new, slot.attribute)
         if not _equal(before, after):
-            operations += _field(raw, slot, before, after, f"{path}/{escape(slot.wire)}")
+            operations += _field(raw, slot, before, after, f"{path}/{slot.wire}")
     return operations
 
 
@@ -41,18 +41,12 @@ def _field(raw: Json, slot: Slot, before: Any, after: Any, place: str) -> list[O
     if isinstance(after, View) and isinstance(before, View) and isinstance(held, dict):
         return diff(held, before, after, place)
     if is_absent(after, slot):
-        return _removal(slot, after, place) if present else []
+        return [{"op": "remove", "path": place}] if present else []
     if isinstance(after, tuple) and isinstance(before, tuple) and isinstance(held, list):
         return _list(held, before, after, place)
     if isinstance(after, dict) and isinstance(before, dict) and isinstance(held, dict):
         return _map(held, before, after, place)
     return [{"op": "replace" if present else "add", "path": place, "value": plain(after)}]
-
-
-def _removal(slot: Slot, after: Any, place: str) -> list[Operation]:
-    if slot.default is REQUIRED:
-        return [{"op": "replace", "path": place, "value": plain(after)}]
-    return [{"op": "remove", "path": place}]
 
 
 def _map(held: dict[str, Json], before: dict[str, Any], after: dict[str, Any], place: str) -> list[Operation]:

@@ -4,6 +4,7 @@ import typing
 from functools import cache
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from api.layout import REQUIRED, layout
@@ -82,10 +83,32 @@ def _estranged(draw: st.DrawFn, raw: Any, view: Any) -> Any:
             grown[_STRANGE + draw(names)] = draw(anything)
         return grown
     if isinstance(view, tuple):
-        return [_estranged(draw, *pair) for pair in zip(raw, view, strict=True)]
+        items = [_estranged(draw, *pair) for pair in zip(raw, view, strict=True)]
+        return [*items, None] if draw(st.integers(0, 7)) == 7 else items
     if isinstance(view, dict):
         return {key: _estranged(draw, raw[key], item) for key, item in view.items() if key in raw}
     return raw
+
+
+@st.composite
+def successors(draw: st.DrawFn, old: View, other: View) -> View:
+    """What may become of `old`: fields kept or taken from `other`, list items changed, dropped, moved and added."""
+    changes = {}
+    for slot in layout(type(old)):
+        before, after = getattr(old, slot.attribute), getattr(other, slot.attribute)
+        changes[slot.attribute] = _succeeding(draw, before, after)
+    return msgspec.structs.replace(old, **changes)
+
+
+def _succeeding(draw: st.DrawFn, before: Any, after: Any) -> Any:
+    if isinstance(before, View) and isinstance(after, View):
+        return draw(successors(before, after))
+    if isinstance(before, tuple) and before and draw(st.booleans()):
+        kept = [item for item in before if draw(st.integers(0, 3))]
+        moved = draw(st.permutations(kept)) if draw(st.booleans()) else kept
+        changed = [_succeeding(draw, item, draw(st.sampled_from(before))) for item in moved]
+        return (*changed, *(after if draw(st.booleans()) else ()))
+    return draw(st.sampled_from([before, after]))
 
 
 def encode_default(value: Any) -> Any:

@@ -62,6 +62,62 @@ def test_a_disk_is_removed_by_name_and_one_added_at_the_end() -> None:
     ]
 
 
+def test_items_are_removed_from_the_end_so_that_indexes_hold() -> None:
+    raw = vmi(conditions=[{"type": kind, "status": "True"} for kind in ("A", "B", "C", "D")])
+    old = view(raw, VirtualMachineInstance)
+    kept = with_conditions(old, old.status.conditions[1])
+    removed = [op["path"] for op in edit(raw, old, kept) if op["op"] == "remove"]
+    assert removed == [f"/status/conditions/{index}" for index in (3, 2, 0)]
+    assert view(apply_patch(raw, edit(raw, old, kept)), VirtualMachineInstance) == kept
+
+
+def test_items_without_a_key_of_their_own_are_not_edited_by_it() -> None:
+    raw = {
+        "spec": {"template": {}},
+        "status": {"stateChangeRequests": [{"action": "Stop"}, {"action": "Start", "uid": "1"}]},
+    }
+    old = view(raw, VirtualMachine)
+    stop, start = old.status.state_change_requests
+    new = replace(old, status=replace(old.status, state_change_requests=(replace(stop, action="Start"), start)))
+    assert [operation["op"] for operation in edit(raw, old, new)] == ["test", "replace"]
+    assert view(apply_patch(raw, edit(raw, old, new)), VirtualMachine) == new
+
+
+def test_a_number_becomes_the_text_of_itself() -> None:
+    raw = vmi()
+    raw["spec"]["readinessProbe"] = {"tcpSocket": {"port": 1}, "timeoutSeconds": 1}
+    old = view(raw, VirtualMachineInstance)
+    probe = old.spec.readiness_probe
+    assert probe is not None and probe.tcp_socket is not None
+    for port in ("1", True, 1.0):
+        new_probe = replace(probe, tcp_socket=replace(probe.tcp_socket, port=port))
+        (operation,) = edit(raw, old, replace(old, spec=replace(old.spec, readiness_probe=new_probe)))
+        assert (operation["path"], type(operation["value"])) == ("/spec/readinessProbe/tcpSocket/port", type(port))
+
+
+def test_a_required_list_is_emptied_not_removed() -> None:
+    terms = {"nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]}]}
+    raw = vmi()
+    raw["spec"]["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+    old = view(raw, VirtualMachineInstance)
+    affinity = old.spec.affinity
+    assert affinity is not None and affinity.node_affinity is not None
+    node = affinity.node_affinity
+    required = node.required_during_scheduling_ignored_during_execution
+    assert required is not None
+    empty = replace(node, required_during_scheduling_ignored_during_execution=replace(required, node_selector_terms=()))
+    new = replace(old, spec=replace(old.spec, affinity=replace(affinity, node_affinity=empty)))
+    assert view(apply_patch(raw, edit(raw, old, new)), VirtualMachineInstance) == new
+
+
+def test_nulls_between_items_vanish_with_the_first_change_of_the_list() -> None:
+    raw = vmi(conditions=[None, {"type": "Ready", "status": "False", "observedBy": "them"}, None])
+    old = view(raw, VirtualMachineInstance)
+    assert [condition.type for condition in old.status.conditions] == ["Ready"]
+    after = apply_patch(raw, edit(raw, old, with_conditions(old, ready("True"))))
+    assert after["status"]["conditions"] == [{"type": "Ready", "status": "True", "observedBy": "them"}]
+
+
 def test_a_new_order_replaces_the_list_but_not_its_strangers() -> None:
     raw = vmi()
     old = view(raw, VirtualMachineInstance)

@@ -16,7 +16,7 @@ from api.replicaset import VirtualMachineInstanceReplicaSet
 from api.view import View
 from api.vm import VirtualMachine
 from api.vmi import VirtualMachineInstance
-from tests.unit.api.strategies import anything, raws, strangers, views
+from tests.unit.api.strategies import anything, raws, strangers, successors, views
 
 KINDS = [
     VirtualMachine,
@@ -27,7 +27,7 @@ KINDS = [
 ]
 kinds = st.sampled_from(KINDS)
 slowly = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
@@ -58,13 +58,14 @@ def touches(draw: st.DrawFn, before: View) -> View:
 def test_any_edit_gives_the_new_view(data: st.DataObject, kind: type[View]) -> None:
     raw = data.draw(raws(data.draw(views(kind))))
     old = view(raw, kind)
-    new = data.draw(views(kind))
+    new = data.draw(successors(old, data.draw(views(kind))))
     untouched = msgspec.json.encode(raw)
     operations = edit(raw, old, new)
-    assert view(apply_patch(raw, operations), kind) == new
-    assert msgspec.json.encode(raw) == untouched, "the raw object was changed in place"
-    top = {key: item for key, item in raw.items() if key.startswith("strange-")}
     after = apply_patch(raw, operations)
+    assert view(after, kind) == new
+    assert msgspec.json.encode(raw) == untouched, "the raw object was changed in place"
+    assert jsonpatch.apply_patch(raw, operations) == after, "another implementation understands the patch differently"
+    top = {key: item for key, item in raw.items() if key.startswith("strange-")}
     assert {key: after[key] for key in top} == top
 
 
@@ -84,14 +85,6 @@ def test_an_edit_of_values_keeps_every_stranger(data: st.DataObject, kind: type[
 def test_nothing_changed_means_no_operation(data: st.DataObject, kind: type[View]) -> None:
     raw = data.draw(raws(data.draw(views(kind))))
     assert edit(raw, view(raw, kind), view(raw, kind)) == []
-
-
-@slowly
-@given(st.data(), kinds)
-def test_another_patcher_agrees(data: st.DataObject, kind: type[View]) -> None:
-    raw = data.draw(raws(data.draw(views(kind))))
-    operations = edit(raw, view(raw, kind), data.draw(views(kind)))
-    assert jsonpatch.apply_patch(raw, operations) == apply_patch(raw, operations)
 
 
 @slowly
