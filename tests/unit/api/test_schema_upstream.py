@@ -88,3 +88,27 @@ def test_the_comparison_sees_a_difference() -> None:
         "cores": "type",
         "guest": "field",
     }
+
+
+def test_no_description_is_the_published_one() -> None:
+    theirs = texts(definitions()) | {text for kind in KINDS for text in texts(crd(kind))}
+    if not theirs:
+        pytest.skip("the published schemas that are here have no descriptions")
+    assert {text for kind in KINDS for text in texts(render(kind))} & theirs == set()
+
+
+def test_descriptions_are_found_wherever_they_stand() -> None:
+    assert texts({"a": [{"description": "One.", "properties": {"description": {"description": "Two."}}}]}) == {
+        "One.",
+        "Two.",
+    }
+
+
+def texts(schema: Any) -> set[str]:
+    """All descriptions in a schema."""
+    if isinstance(schema, list):
+        return {text for item in schema for text in texts(item)}
+    if not isinstance(schema, dict):
+        return set()
+    own = {schema["description"]} if isinstance(schema.get("description"), str) else set()
+    return own | {text for item in schema.values() for text in texts(item)}
