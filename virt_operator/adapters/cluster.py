@@ -81,8 +81,12 @@ class Cluster:
         if self._kubevirts.get(key_of(raw)) is not None:
             self._kubevirts.put(raw)
 
+    def managed(self, ref: Ref) -> Json | None:
+        store = self._managed[(ref.kind, ref.namespace)]
+        return store.get(f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name)
+
     def secret(self, name: str) -> Json | None:
-        return self._managed[("Secret", self._own.namespace)].get(f"{self._own.namespace}/{name}")
+        return self.managed(Ref("Secret", self._own.namespace, name))
 
     def _held(self, managed: dict[Ref, Json]) -> Held:
         secrets = {ref.name: body for ref, body in managed.items() if ref.kind == "Secret"}

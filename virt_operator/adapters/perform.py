@@ -20,9 +20,9 @@ from virt_operator.plan.actions import (
     Plan,
     SetFinalizers,
 )
-from virt_operator.plan.identity import Ref, ref_of
+from virt_operator.plan.identity import Ref, contains, ref_of
 from virt_operator.plan.names import CA_SECRET, OPERATOR
-from virt_runtime.errors import ApiError, Conflict, NotFound, Unreachable
+from virt_runtime.errors import ApiError, Conflict, Invalid, NotFound, Unreachable
 from virt_runtime.kube import KubeClient
 from virt_runtime.resources import KUBEVIRTS, Json
 
@@ -73,12 +73,8 @@ class Performer:
 
     async def _apply(self, body: Json) -> None:
         ref = ref_of(body)
-        resource = resource_of(ref.kind)
         try:
-            brief = ref.kind in METADATA_ONLY
-            applied = await self._kube.apply(
-                resource, ref.namespace or None, ref.name, body, OPERATOR, metadata_only=brief
-            )
+            applied = await self._written(ref, body)
         except (Conflict, Unreachable):
             raise
         except ApiError as error:
@@ -86,6 +82,24 @@ class Performer:
                 raise Refused(error.status, error.reason, f"{ref}: {error.message}", error.body) from error
             raise
         self._cluster.remember(ref, applied, body)
+
+    async def _written(self, ref: Ref, body: Json) -> Json:
+        """Server-side apply leaves list entries that others added; where that is so, the object is replaced."""
+        resource, namespace = resource_of(ref.kind), ref.namespace or None
+        brief = ref.kind in METADATA_ONLY
+        present = self._cluster.managed(ref)
+        try:
+            applied = await self._kube.apply(resource, namespace, ref.name, body, OPERATOR, metadata_only=brief)
+        except Invalid:
+            if present is None:
+                raise
+        else:
+            if brief or present is None or contains(applied, body):
+                return applied
+            present = applied
+        LOG.info("%s was changed by others, replacing it", ref)
+        metadata = {**body["metadata"], "resourceVersion": present["metadata"]["resourceVersion"]}
+        return await self._kube.replace(resource, namespace, ref.name, {**body, "metadata": metadata})
 
     async def _delete(self, ref: Ref, uid: str) -> None:
         propagation = "Foreground" if ref.kind in ("Deployment", "DaemonSet") else None
