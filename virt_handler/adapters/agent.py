@@ -89,8 +89,7 @@ class Agent:
 
     def _failed(self, guest: Guest, action: guest_plan.Action, error: Exception) -> float:
         """A launcher that does not answer is asked again; whatever else went wrong is shown in the VMI."""
-        step = type(action).__name__
-        LOG.warning("%s of VMI %s: %s", step, guest.uid, error)
+        LOG.warning("%s of VMI %s: %s", type(action).__name__, guest.called, error)
         now = self._clock.monotonic()
         if isinstance(error, LauncherUnreachable) or isinstance(action, guest_plan.Connect):
             if guest.session is not None:
@@ -111,6 +110,10 @@ class Agent:
         guest.session = Session(descriptor, lambda: self._queue.add(guest.uid))
         await guest.session.open(self._settings.capability_cache(seen.pod))
 
+    def _say(self, guest: Guest, seen: Seen, what: str) -> None:
+        took = self._clock.monotonic() - seen.now
+        LOG.info("VMI %s: %s in %.3f s", guest.called, what, took, extra={"uid": guest.uid})
+
     def _record(self, guest: Guest, seen: Seen) -> None:
         if seen.vmi is None or self._records.read(guest.uid) is not None:
             return
@@ -127,6 +130,7 @@ class Agent:
         assert guest.session is not None and seen.vmi is not None and record is not None
         guest.wiring = await pod_wiring.make(guest.session.socket_path, seen.vmi, record, self._records)
         guest.worked()
+        self._say(guest, seen, "network ready")
 
     async def _sync(self, guest: Guest, seen: Seen, _action: object) -> None:
         assert guest.session is not None and seen.vmi is not None and guest.wiring is not None
@@ -134,6 +138,7 @@ class Agent:
         vmi = self._settings.encoded(seen.vmi)
         guest.session.heard(await guest.session.client.sync(SyncRequest(vmi=vmi, options=options)))
         guest.worked()
+        self._say(guest, seen, "domain made")
         await self._settings.learn(seen.pod, guest.session.client)
 
     async def _signal(self, guest: Guest, seen: Seen, _action: object) -> None:

@@ -11,6 +11,7 @@ from virt_handler.adapters.session import nobody_listens
 from virt_handler.adapters.sockets import SocketFinder
 from virt_handler.plan.guest import Launcher, Observed
 from virt_handler.plan.network import pod_addresses
+from virt_handler.plan.pod import compute_ended
 from virt_model import labels, names
 from virt_runtime.clock import Clock, rfc3339
 from virt_runtime.store import Store
@@ -97,14 +98,3 @@ class Observer:
         if pod is not None:
             self._finder.await_socket(guest.pod_uid)
         return Launcher.UNSEEN
-
-
-def compute_ended(pod: Json) -> bool:
-    """Whether the kubelet says that the launcher's container has ended."""
-    status = pod.get("status") or {}
-    if status.get("phase") in ("Succeeded", "Failed"):
-        return True
-    return any(
-        each.get("name") == "compute" and "terminated" in (each.get("state") or {})
-        for each in status.get("containerStatuses") or ()
-    )

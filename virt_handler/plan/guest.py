@@ -194,7 +194,8 @@ def _record_end(seen: Observed, phase: Phase) -> Plan:
     stopped = Tell("Normal", "Stopped", "The VirtualMachineInstance was shut down.")
     dismissal = (Tell("Normal", "Deleted", "Signaled Deletion"),) if seen.launcher is Launcher.CONNECTED else ()
     told = (*dismissal, crashed if end is Phase.FAILED else stopped)
-    return Plan((WriteStatus(status.ended(seen.vmi, end, seen.wall)), *told))
+    ended = status.with_readiness(status.ended(seen.vmi, end, seen.wall), seen.pod, seen.wall)
+    return Plan((WriteStatus(ended), *told))
 
 
 def _stop(seen: Observed) -> Plan:
@@ -243,6 +244,8 @@ def _make(seen: Observed) -> tuple[Action, ...]:
 def _show_running(seen: Observed, phase: Phase) -> Plan:
     assert seen.vmi is not None and seen.domain is not None
     new = status.running(seen.vmi, seen.domain, seen.addresses, seen.wall)
+    if phase is Phase.SCHEDULED:
+        new = status.with_readiness(new, seen.pod, seen.wall)
     actions: tuple[Action, ...] = () if new == seen.vmi.get("status") else (WriteStatus(new),)
     if phase is Phase.SCHEDULED:
         actions += (Tell("Normal", "Started", "VirtualMachineInstance started."),)

@@ -10,7 +10,8 @@ from typing import Any
 
 from virt_handler.plan import migratable
 from virt_handler.plan.domain import Domain
-from virt_model import conditions
+from virt_handler.plan.pod import readiness_of
+from virt_model import conditions, readiness
 from virt_model.conditions import FALSE, TRUE, Condition, Stamp, Type
 from virt_model.phases import DomainStatus, Phase
 
@@ -61,6 +62,21 @@ def ended(vmi: Json, phase: Phase, now: str) -> Json:
     listed = conditions.drop(status.get("conditions") or [], Type.AGENT_CONNECTED, Type.PAUSED)
     status["conditions"] = list(listed)
     return status
+
+
+def with_readiness(status: Json, pod: Json | None, now: str) -> Json:
+    """The status with the Ready condition that virt-controller would put into it next, which saves it the write.
+
+    While the guest runs only a Ready pod counts: whatever else is said of it is virt-controller's to word.
+    """
+    phase = Phase(status["phase"])
+    claim = readiness.ready(phase, readiness_of(pod) if pod is not None else None)
+    listed: conditions.Conditions = status.get("conditions") or []
+    if isinstance(claim, Condition):
+        listed = conditions.put(listed, claim, now) if phase.final else listed
+    elif claim.get("status") == TRUE:
+        listed = conditions.copy_in(listed, claim)
+    return {**status, "conditions": list(listed)}
 
 
 def out_of_sync(vmi: Json, message: str, now: str) -> Json:

@@ -140,3 +140,15 @@ def test_claims_must_be_shared() -> None:
     assert reasons(known("ReadWriteMany")) == ("", "")
     assert migratable.method_of(known("ReadWriteMany")) == "LiveMigration"
     assert migratable.method_of(known("ReadWriteOnce")) == "BlockMigration"
+
+
+def test_readiness_comes_with_the_phase() -> None:
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": NOW, "lastProbeTime": None}
+    pod: Json = {"metadata": {}, "status": {"conditions": [ready]}}
+    assert status.with_readiness({"phase": "Running"}, pod, NOW)["conditions"] == [ready]
+    unready: Json = {"metadata": {}, "status": {"conditions": [{**ready, "status": "False"}]}}
+    assert status.with_readiness({"phase": "Running"}, unready, NOW)["conditions"] == []
+    (ended,) = status.with_readiness({"phase": "Succeeded", "conditions": [ready]}, pod, NOW)["conditions"]
+    assert (ended["status"], ended["reason"]) == ("False", "GuestNotRunning")
+    (gone,) = status.with_readiness({"phase": "Failed"}, None, NOW)["conditions"]
+    assert gone["reason"] == "PodNotExists"
