@@ -9,8 +9,11 @@ VERSION: Final = "v0.1.0"
 UNKNOWN: Final = "unknown"
 
 
-def version_info(python: str, platform: str) -> dict[str, str]:
-    """The fields that clients expect; `python` is the interpreter's version, `platform` such as `linux/amd64`."""
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def version_info(python: str, system: str, machine: str) -> dict[str, str]:
+    """The fields that clients expect, for an interpreter's version, such as 3.13.1, on `linux` and `x86_64`."""
     return {
         "gitVersion": VERSION,
         "gitCommit": UNKNOWN,
@@ -18,5 +21,5 @@ def version_info(python: str, platform: str) -> dict[str, str]:
         "buildDate": UNKNOWN,
         "goVersion": f"python{python}",
         "compiler": "cpython",
-        "platform": platform,
+        "platform": f"{system}/{_ARCHITECTURES.get(machine, machine)}",
     }

@@ -126,9 +126,7 @@ def _merged(first: Config, second: Config) -> Config:
 def _chosen(config: Config, flags: Flags, path: Path) -> Config:
     """A configuration of one context in which the flags have replaced what they say."""
     context = _context(config, flags, path)
-    cluster = _entry(config, "clusters", "cluster", flags.cluster or context.get("cluster", ""), flags.server, path)
-    user = _entry(config, "users", "user", flags.user or context.get("user", ""), "anonymous", path)
-    cluster = cluster | _said(
+    cluster = _cluster(config, flags, context, path) | _said(
         {
             "server": flags.server,
             "certificate-authority": flags.certificate_authority,
@@ -138,33 +136,42 @@ def _chosen(config: Config, flags: Flags, path: Path) -> Config:
     )
     if flags.certificate_authority:
         cluster.pop("certificate-authority-data", None)
-    user = user | _said({"client-certificate": flags.client_certificate, "client-key": flags.client_key})
-    if flags.token:
-        user = {"token": flags.token}
     return {
         "clusters": [{"name": _CHOSEN, "cluster": cluster}],
-        "users": [{"name": _CHOSEN, "user": user}],
+        "users": [{"name": _CHOSEN, "user": _user(config, flags, context, path)}],
         "contexts": [{"name": _CHOSEN, "context": {**context, "cluster": _CHOSEN, "user": _CHOSEN}}],
     }
+
+
+def _context(config: Config, flags: Flags, path: Path) -> Config:
+    name = flags.context or config.get("current-context") or ""
+    if not name and (flags.server or flags.cluster):
+        return {}
+    return _named(config, "contexts", "context", name, path)
+
+
+def _cluster(config: Config, flags: Flags, context: Config, path: Path) -> Config:
+    name = flags.cluster or context.get("cluster", "")
+    return {} if flags.server and not name else _named(config, "clusters", "cluster", name, path)
+
+
+def _user(config: Config, flags: Flags, context: Config, path: Path) -> Config:
+    """Whoever brings a token is nobody else: no certificate and no plugin goes with it."""
+    if flags.token:
+        return {"token": flags.token}
+    name = flags.user or context.get("user", "")
+    known = _named(config, "users", "user", name, path) if name else {}
+    if flags.client_certificate:
+        known = {key: value for key, value in known.items() if not key.endswith("-data")}
+    return known | _said({"client-certificate": flags.client_certificate, "client-key": flags.client_key})
 
 
 def _said(values: Config) -> Config:
     return {key: value for key, value in values.items() if value}
 
 
-def _context(config: Config, flags: Flags, path: Path) -> Config:
-    name = flags.context or config.get("current-context") or ""
-    instead = bool(flags.server or flags.cluster) and not flags.context
-    return _entry(config, "contexts", "context", name, "flags" if instead else "", path)
-
-
-def _entry(config: Config, section: str, key: str, name: str, instead: str, path: Path) -> Config:
-    """The entry of that name; an empty one where something stands in its stead."""
+def _named(config: Config, section: str, key: str, name: str, path: Path) -> Config:
     for entry in config.get(section) or []:
         if entry.get("name") == name:
             return dict(entry.get(key) or {})
-    if instead and (not name or section != "users"):
-        return {}
-    if section == "users" and not name:
-        return {}
     raise AccessError(f"kubeconfig {path} has no {key} named {name!r}" if name else f"kubeconfig {path} has no {key}")

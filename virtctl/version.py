@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _GROUP = "/apis/subresources.kubevirt.io"
 _FIELDS = ("gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform")
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @click.command(short_help="Print the client and server version information.")
@@ -27,9 +26,8 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 @click.pass_context
 def version(context: click.Context, client: bool) -> None:
     """Print the client and server version information."""
-    machine = platform.machine()
-    where = f"{sys.platform}/{_ARCHITECTURES.get(machine, machine)}"
-    click.echo(f"Client Version: {_shown(version_info(platform.python_version(), where))}")
+    mine = version_info(platform.python_version(), sys.platform, platform.machine())
+    click.echo(f"Client Version: {_shown(mine)}")
     if not client:
         click.echo(f"Server Version: {_shown(_server(context))}")
 

@@ -25,7 +25,6 @@ from virt_runtime.errors import ApiError
 from virt_runtime.kube import KubeClient
 
 _ROOT = f"/apis/{discovery.GROUP}"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 Act = Callable[[web.Request, Call], Awaitable[web.StreamResponse]]
@@ -130,9 +129,7 @@ def _showing(document: dict[str, Any]) -> Any:
 
 
 async def _show_version(_request: web.Request) -> web.Response:
-    machine = platform.machine()
-    where = f"{sys.platform}/{_ARCHITECTURES.get(machine, machine)}"
-    return json_answer(version_info(platform.python_version(), where))
+    return json_answer(version_info(platform.python_version(), sys.platform, platform.machine()))
 
 
 async def _show_guestfs(_request: web.Request) -> web.Response:

@@ -33,6 +33,16 @@ def test_scratch_vanishes_even_after_an_error(tmp_path: Path) -> None:
     assert not scratch.exists()
 
 
+def test_a_sweep_takes_what_a_killed_build_left_and_nothing_else(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    left = cache.path("tmp", "work-left", "half").parent
+    left.mkdir(exist_ok=True)
+    with cache.scratch() as scratch:
+        Cache(tmp_path).sweep()
+        assert scratch.exists()
+        assert not left.exists()
+
+
 def test_what_is_used_or_young_stays(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     used, unused = cache.add_blob(b"used"), cache.add_blob(b"unused")

@@ -39,10 +39,15 @@ def test_needed_of_a_real_program() -> None:
 
 
 def test_libraries_of_libraries_come_along_and_strangers_do_not(tmp_path: Path) -> None:
-    tree = root(tmp_path, {
-        "usr/bin/p": elf("liba.so"),
-        f"{LIB}/liba.so": elf("libb.so"), f"{LIB}/libb.so": elf(), f"{LIB}/libz.so": elf(),
-    })
+    tree = root(
+        tmp_path,
+        {
+            "usr/bin/p": elf("liba.so"),
+            f"{LIB}/liba.so": elf("libb.so"),
+            f"{LIB}/libb.so": elf(),
+            f"{LIB}/libz.so": elf(),
+        },
+    )
     chosen = with_libraries(tree, select(tree, ["usr/bin/p"]))
     assert set(chosen) == {"usr/bin/p", f"{LIB}/liba.so", f"{LIB}/libb.so"}
 

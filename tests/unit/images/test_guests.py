@@ -20,23 +20,27 @@ SCRIPTS = [path for path in tiny.FILES.rglob("*") if path.is_file() and path.rea
 
 def members(archive: bytes) -> dict[str, tuple[int, bytes]]:
     """Name -> (mode, content) of a newc archive, read by its own headers."""
-    found, at = {}, 0
+    found: dict[str, tuple[int, bytes]] = {}
+    at = 0
     while True:
-        fields = [int(archive[at + 6 + 8 * index:at + 14 + 8 * index], 16) for index in range(13)]
-        assert archive[at:at + 6] == b"070701"
+        fields = [int(archive[at + 6 + 8 * index : at + 14 + 8 * index], 16) for index in range(13)]
+        assert archive[at : at + 6] == b"070701"
         name_at = at + 110
-        name = archive[name_at:name_at + fields[11] - 1].decode()
+        name = archive[name_at : name_at + fields[11] - 1].decode()
         data_at = (name_at + fields[11] + 3) // 4 * 4
         if name == "TRAILER!!!":
             return found
-        found[name] = (fields[1], archive[data_at:data_at + fields[6]])
+        found[name] = (fields[1], archive[data_at : data_at + fields[6]])
         at = (data_at + fields[6] + 3) // 4 * 4
 
 
 def test_initramfs_reads_back() -> None:
     tree = {"etc": Entry(mode=0o755), "etc/f": Entry(data=b"12345", mode=0o600), "init": Entry(link="etc/f")}
     assert members(cpio.pack(tree)) == {
-        "etc": (0o040755, b""), "etc/f": (0o100600, b"12345"), "init": (0o120777, b"etc/f")}
+        "etc": (0o040755, b""),
+        "etc/f": (0o100600, b"12345"),
+        "init": (0o120777, b"etc/f"),
+    }
     assert cpio.pack(tree) == cpio.pack(dict(reversed(tree.items())))
 
 
@@ -63,7 +67,7 @@ def test_a_package_without_a_kernel_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_partition_table_names_one_active_partition() -> None:
-    table = grub._partition_table(1234)
+    table = grub.partition_table(1234)
     assert len(table) == 66
     assert table[0] == 0x80
     assert int.from_bytes(table[8:12], "little") == grub.PARTITION_START
@@ -72,7 +76,7 @@ def test_the_partition_table_names_one_active_partition() -> None:
 
 
 def test_what_grub_reads_is_a_plain_tar() -> None:
-    payload = grub._tar({"vmlinuz": b"k" * 1000, "initrd": b"i"})
+    payload = grub.tar_partition({"vmlinuz": b"k" * 1000, "initrd": b"i"})
     assert len(payload) % 512 == 0
     with tarfile.open(fileobj=io.BytesIO(payload)) as archive:
         assert archive.getnames() == ["initrd", "vmlinuz"]
@@ -95,8 +99,14 @@ def test_scripts_are_shell(script: Path) -> None:
 
 def awk(program: str, text: str, **variables: str) -> list[str]:
     settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-    done = subprocess.run(["awk", *settings, "-f", str(tiny.FILES / "usr/libexec" / program)], input=text, text=True,
-                          capture_output=True, check=True, timeout=10)
+    done = subprocess.run(
+        ["awk", *settings, "-f", str(tiny.FILES / "usr/libexec" / program)],
+        input=text,
+        text=True,
+        capture_output=True,
+        check=True,
+        timeout=10,
+    )
     return done.stdout.splitlines()
 
 
@@ -116,8 +126,15 @@ ethernets:
 @pytest.mark.parametrize(
     ("card", "commands"),
     [
-        ("eth0", ["ip -6 addr add fd10:0:2::2/120 dev eth0", "ip -4 addr add 10.0.0.3/24 dev eth0",
-                  "ip -6 route add default via fd10:0:2::1 dev eth0", "ip -4 route add default via 10.0.0.1 dev eth0"]),
+        (
+            "eth0",
+            [
+                "ip -6 addr add fd10:0:2::2/120 dev eth0",
+                "ip -4 addr add 10.0.0.3/24 dev eth0",
+                "ip -6 route add default via fd10:0:2::1 dev eth0",
+                "ip -4 route add default via 10.0.0.1 dev eth0",
+            ],
+        ),
         ("eth1", ["ip -4 addr add 10.9.9.9/16 dev eth1"]),
         ("eth2", []),
     ],
@@ -142,4 +159,7 @@ def test_runcmd_runs(tmp_path: Path) -> None:
     script = "\n".join(awk("runcmd.awk", CLOUD_CONFIG.format(tmp_path)))
     subprocess.run(["sh", "-e", "-c", script], check=True, timeout=10)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
-        "one": "it's one\n", "two": "two\n", "three": "three\nfour\n"}
+        "one": "it's one\n",
+        "two": "two\n",
+        "three": "three\nfour\n",
+    }

@@ -35,8 +35,10 @@ def test_neither_time_nor_place_nor_order_matters(tmp_path: Path) -> None:
 
 
 def test_content_mode_and_owner_matter() -> None:
-    digests = {tar_of({"f": entry})[0] for entry in (
-        Entry(data=b"1"), Entry(data=b"2"), Entry(data=b"1", mode=0o600), Entry(data=b"1", uid=107))}
+    digests = {
+        tar_of({"f": entry})[0]
+        for entry in (Entry(data=b"1"), Entry(data=b"2"), Entry(data=b"1", mode=0o600), Entry(data=b"1", uid=107))
+    }
     assert len(digests) == 4
 
 

@@ -56,6 +56,9 @@ def test_how_it_starts_is_part_of_the_image(tmp_path: Path) -> None:
 def test_names_by_version_by_content_and_by_digest() -> None:
     digest = f"sha256:{'0123456789ab' * 5}cdef"
     assert names_of("x", digest) == [
-        f"localhost/podvirt/x:{version()}", "localhost/podvirt/x:0123456789ab", f"localhost/podvirt/x@{digest}"]
+        f"localhost/podvirt/x:{version()}",
+        "localhost/podvirt/x:0123456789ab",
+        f"localhost/podvirt/x@{digest}",
+    ]
     assert content_tag(digest) == "0123456789ab"
     assert version().startswith("v")

@@ -56,8 +56,14 @@ def test_a_shim_ends_with_what_its_function_returns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_key_of_a_layer_is_the_same_in_another_process(name: str) -> None:
     code = f"from images.build import layer_key; print(layer_key({name!r}))"
-    other = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True,
-                           env={"PYTHONHASHSEED": "77", "PATH": "/usr/bin"})
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONHASHSEED": "77", "PATH": "/usr/bin"},
+    )
     assert other.stdout.strip() == layer_key(name)
 
 

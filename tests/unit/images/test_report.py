@@ -14,8 +14,14 @@ from images.registry import targets
 from images.report import as_json, table
 
 DIGEST = f"sha256:{'ab' * 32}"
-IMAGE = Built(name="virt-api", names=names_of("virt-api", DIGEST), digest=DIGEST, archive="/x.tar", size=2_500_000,
-              unpacked=7_000_000)
+IMAGE = Built(
+    name="virt-api",
+    names=names_of("virt-api", DIGEST),
+    digest=DIGEST,
+    archive="/x.tar",
+    size=2_500_000,
+    unpacked=7_000_000,
+)
 
 
 def test_table_has_a_line_for_each_image() -> None:
@@ -33,7 +39,8 @@ def test_json_has_bytes() -> None:
 def test_a_registry_gets_the_tags_and_not_the_digest() -> None:
     assert targets(IMAGE, "registry.example.com/team/") == [
         IMAGE.names[0].replace("localhost/podvirt", "registry.example.com/team"),
-        "registry.example.com/team/virt-api:abababababab"]
+        "registry.example.com/team/virt-api:abababababab",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +52,10 @@ def test_a_registry_gets_the_tags_and_not_the_digest() -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
-    arguments: list[str], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    complaint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("PODVIRT_CACHE", str(tmp_path))

@@ -39,10 +39,14 @@ def test_nothing_is_kept_without_a_pattern() -> None:
 
 def test_links_bring_their_targets_and_no_more() -> None:
     tree = made("lib/libx.so.1.2", "lib/other") | {
-        "lib/libx.so": Entry(link="libx.so.1"), "lib/libx.so.1": Entry(link="/lib/libx.so.1.2"),
+        "lib/libx.so": Entry(link="libx.so.1"),
+        "lib/libx.so.1": Entry(link="/lib/libx.so.1.2"),
     }
     assert set(follow_links(tree, {"lib/libx.so": tree["lib/libx.so"]})) == {
-        "lib/libx.so", "lib/libx.so.1", "lib/libx.so.1.2"}
+        "lib/libx.so",
+        "lib/libx.so.1",
+        "lib/libx.so.1.2",
+    }
 
 
 def test_a_link_out_of_the_tree_is_left_alone() -> None:

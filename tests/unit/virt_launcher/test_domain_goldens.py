@@ -7,6 +7,7 @@ read the difference.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,15 @@ def hypervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     root = EmbedRoot(str(tmp_path_factory.getbasetemp() / "embed"))
     root.prepare()
     libvirt.virEventRegisterDefaultImpl()
+    threading.Thread(target=_turn, args=[libvirt], daemon=True).start()
     connection = libvirt.open(root.uri)
     yield connection
     connection.close()
+
+
+def _turn(libvirt: Any) -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()
 
 
 @pytest.mark.parametrize("name", DOMAINS)
