@@ -69,12 +69,14 @@ class Builder:
             raise HostError(f"no image is called {', '.join(unknown)}; there are: {known}")
         require_root()
         ensure("mmdebstrap", "zstd")
-        with self.cache.lock():
-            self.cache.sweep()
+        self.cache.sweep()
+        with self.cache.lock("images"):
             layers = self._layers([name for name in wanted if name in IMAGES], fresh)
             built = [self._image(name, layers) for name in wanted if name in IMAGES]
-            built += [self._guest(name, fresh) for name in wanted if name not in IMAGES]
             self._forget()
+        for name in (name for name in wanted if name not in IMAGES):
+            with self.cache.lock(name):
+                built.append(self._guest(name, fresh))
         return built
 
     def _layers(self, images: Sequence[str], fresh: bool) -> dict[str, Layer]:

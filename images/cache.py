@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,29 +74,40 @@ class Cache:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A directory in the cache (same file system as its blobs) that vanishes afterwards."""
-        directory = Path(tempfile.mkdtemp(prefix="work-", dir=self.path("tmp", "x").parent))
+        """A directory in the cache (same file system as its blobs) that vanishes afterwards.
+
+        It is locked as long as its maker lives, so that ``sweep`` can tell what a killed build left.
+        """
+        with self.lock("tmp"):
+            directory = Path(tempfile.mkdtemp(prefix="work-", dir=self.path("tmp", "x").parent))
+            handle = _locked(directory)
         try:
             yield directory
         finally:
             shutil.rmtree(directory, ignore_errors=True)
+            os.close(handle)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """One build at a time in one cache; a killed build frees it."""
-        with open(self.path("lock"), "w") as handle:
+    def lock(self, name: str) -> Iterator[None]:
+        """One at a time at ``name`` in one cache; a killed build frees it."""
+        with open(self.path("locks", name), "w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
     def sweep(self) -> None:
-        """Remove what interrupted builds left. Call it with the lock held."""
-        shutil.rmtree(self.directory / "tmp", ignore_errors=True)
+        """Remove what killed builds left."""
+        with self.lock("tmp"):
+            for directory in (self.directory / "tmp").glob("work-*"):
+                with suppress(BlockingIOError):
+                    handle = _locked(directory)
+                    shutil.rmtree(directory, ignore_errors=True)
+                    os.close(handle)
 
     def forget(self, blobs: Collection[str], roots: Collection[str], older_than: float) -> int:
         """Remove blobs, records of layers and roots that are not named here and were made before ``older_than``.
 
         ``older_than`` in seconds since the epoch: what was built lately may be wanted again after a change of branch.
-        Returns the number of things removed. Call it with the lock held.
+        Returns the number of things removed.
         """
         kept = {digest.removeprefix("sha256:") for digest in blobs}
         stale = [path for path in self.directory.glob("blobs/sha256/*") if path.name not in kept]
@@ -110,3 +121,14 @@ class Cache:
             else:
                 path.unlink(missing_ok=True)
         return len(old)
+
+
+def _locked(directory: Path) -> int:
+    """A descriptor of ``directory`` that holds its lock; ``BlockingIOError`` if somebody else has it."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    return handle

@@ -15,6 +15,7 @@ TOOLS: Mapping[str, str] = {
     "skopeo": "skopeo",
     "zstd": "zstd",
     "qemu-img": "qemu-utils",
+    "mke2fs": "e2fsprogs",
 }
 """Command -> the Debian package that brings it."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from images.cache import digest_of
-from images.guests import tiny
+from images.guests import debian, tiny
 from images.host import ensure, run
 from images.recipes import QEMU_USER
 from images.tree import DIRECTORY_MODE, Entry, Tree
@@ -27,7 +27,7 @@ class Recipe(Protocol):
         """Write a bootable raw disk to ``raw``."""
 
 
-RECIPES: Mapping[str, Recipe] = {"guest-tiny": tiny}
+RECIPES: Mapping[str, Recipe] = {"guest-tiny": tiny, "guest-debian": debian}
 
 
 def key(name: str) -> str:

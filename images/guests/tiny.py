@@ -13,7 +13,7 @@ from images.guests import cpio, grub, kernel
 from images.tree import DIRECTORY_MODE, Entry, Tree
 
 SUITE: str = "trixie"
-PACKAGES: tuple[str, ...] = ("linux-image-cloud-amd64", "busybox-static", "grub-pc-bin", "grub-common")
+PACKAGES: tuple[str, ...] = ("linux-image-cloud-amd64", "busybox-static", *grub.PACKAGES)
 FILES = Path(__file__).parent / "tiny"
 EARLY = ("virtio_blk", "virtio_net", "virtio_rng", "virtio_balloon", "sd_mod", "sr_mod", "virtio_scsi", "ahci", "evdev",
          "button")
@@ -37,8 +37,10 @@ def make(raw: Path, scratch: Path) -> None:
     """Write the bootable raw disk."""
     root = scratch / "root"
     debian.unpack(SUITE, PACKAGES, root)
-    files = {"vmlinuz": kernel.image(root).read_bytes(), "initrd": cpio.pack(initramfs(root))}
-    grub.write_disk(raw, root, scratch, files=files, command_line=COMMAND_LINE)
+    payload = grub.tar_partition({"vmlinuz": kernel.image(root).read_bytes(), "initrd": cpio.pack(initramfs(root))})
+    start = grub.start_linux("vmlinuz", "initrd", COMMAND_LINE)
+    area = grub.boot_area(root, scratch, file_system="tar", commands=start, partition_size=len(payload))
+    raw.write_bytes(area + payload)
 
 
 def initramfs(root: Path) -> Tree:
