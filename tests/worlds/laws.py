@@ -159,7 +159,7 @@ class Laws:
         if request["action"] == "Stop":
             return vmi is None or vmi["metadata"]["uid"] != request["uid"]
         halted = vm is not None and vm["spec"]["runStrategy"] == "Halted" and "data" not in request
-        return halted or (vmi is not None and vmi["status"]["phase"] not in ("Succeeded", "Failed"))
+        return halted or (vmi is not None and "deletionTimestamp" not in vmi["metadata"])
 
     # --- at rest
 

@@ -109,9 +109,11 @@ def start_due(vm: Vm) -> bool:
 def unanswered(vm: Vm, vmi: Vmi | None) -> tuple[Json, ...]:
     """The requests that still wait for their effect.
 
-    A Stop is done when the VMI it names is gone, a Start when a VMI lives. A Start under Halted is void: the later
-    word counts, unless it asks for a paused start, which first changes the strategy. Only the first request is looked
-    at; once it is off the list, the next one is the first.
+    A Stop is done when the VMI it names is gone. A Start is done by the VMI that it made, even if that one has ended
+    before we came to look: a Start for later would have a Stop before it. Only the rerun of a failure is asked for
+    while the failed VMI is still there. A Start under Halted is void: the later word counts, unless it asks for a
+    paused start, which first changes the strategy. The first request is looked at; once it is off the list, the next
+    one is the first.
     """
     requests = vm.requests
     while requests and _answered(requests[0], vm, vmi):
@@ -124,5 +126,9 @@ def _answered(request: Json, vm: Vm, vmi: Vmi | None) -> bool:
         return vmi is None or vmi.uid != request.get("uid")
     if request.get("action") == "Start":
         paused = (request.get("data") or {}).get("paused") == "true"
-        return (vm.strategy is RunStrategy.HALTED and not paused) or state_of(vmi) is State.LIVE
+        if vm.strategy is RunStrategy.HALTED and not paused:
+            return True
+        state = state_of(vmi)
+        rerun = state is State.FAILED and vm.strategy is RunStrategy.RERUN_ON_FAILURE
+        return state in (State.LIVE, State.SUCCEEDED, State.FAILED) and not rerun
     return True
