@@ -34,6 +34,7 @@ from virt_runtime.tls import ClientContexts
 LOG = logging.getLogger(__name__)
 LONGEST_MESSAGE = 1 << 20  # bytes
 DIAL_TIMEOUT = 10.0  # seconds
+FAREWELL_TIMEOUT = 2.0  # seconds that a side which was told goodbye may take to say it back
 _HANDLER = "virt-handler"
 
 Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
@@ -55,7 +56,9 @@ class Streams:
 
     async def serve(self, request: web.Request, namespace: str, name: str, stream: str) -> web.StreamResponse:
         """Connect the request to a VMI's stream until either side ends it. Raises CallFailed before that."""
-        caller = web.WebSocketResponse(protocols=(SUBPROTOCOL,), max_msg_size=LONGEST_MESSAGE, compress=False)
+        caller = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,), max_msg_size=LONGEST_MESSAGE, compress=False, timeout=FAREWELL_TIMEOUT
+        )
         if not caller.can_prepare(request).ok:
             raise CallFailed(bad_request("this is a stream: connect with a WebSocket"))
         vmi = await self._vmi(namespace, name)
@@ -97,6 +100,7 @@ class Streams:
                     ssl=self._tls.context(),
                     server_hostname=handler_server_name(node, self._namespace),
                     max_msg_size=LONGEST_MESSAGE,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=FAREWELL_TIMEOUT),
                 )
         except aiohttp.WSServerHandshakeError as error:
             LOG.info("virt-handler refuses %s: %s", url, error.status)
