@@ -3,6 +3,7 @@
 What would take podvirt away from other tests runs on a cluster of one node of its own.
 """
 
+import base64
 import subprocess
 import sys
 import time
@@ -126,6 +127,25 @@ def test_virt_handler_may_change_only_its_own_node(cluster: Cluster) -> None:
 def test_virt_handler_may_not_read_secrets(cluster: Cluster) -> None:
     answer = cluster.try_kubectl("auth", "can-i", "get", "secrets", "-n", NAMESPACE, "--as", HANDLER)
     assert answer.out.strip() == "no"
+
+
+def test_a_renewed_certificate_is_served_without_a_restart(cluster: Cluster) -> None:
+    before = pods(cluster, "virt-api")
+    cluster.delete("secret", "kubevirt-virt-api-certs", NAMESPACE)
+
+    def certificate() -> str:
+        secret = cluster.get("secret", "kubevirt-virt-api-certs", NAMESPACE)
+        return base64.b64decode(secret["data"]["tls.crt"]).decode().strip() if secret else ""
+
+    until("it is issued anew", certificate, 30)
+    program = "import ssl; print(ssl.get_server_certificate(('127.0.0.1', 8443)))"
+
+    def served() -> str:
+        return cluster.kubectl("-n", NAMESPACE, "exec", "deploy/virt-api", "--", "python3", "-c", program).strip()
+
+    until("virt-api serves it", lambda: served() == certificate(), 180, every=2)
+    assert pods(cluster, "virt-api") == before
+    assert '"ok"' in cluster.kubectl("get", "--raw", "/apis/subresources.kubevirt.io/v1/healthz")
 
 
 @pytest.fixture(scope="module")

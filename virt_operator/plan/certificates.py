@@ -136,12 +136,12 @@ def wanted(namespace: str, *, installed: bool) -> tuple[Wanted, ...]:
 
 def plan(needed: Sequence[Wanted], held: Held, terms: Terms, now: datetime) -> CertificatePlan:
     authority = held.authority
-    if authority is None or _due(authority.not_after, terms.ca_renew_before, now):
+    if authority is None or now >= _ca_due(authority, terms):
         return CertificatePlan(make_authority=True, again_in=0)
     trusted = _trusted(authority, held.bundle, now)
     issue = tuple(each for each in needed if _must_issue(each, held.leaves.get(each.secret), trusted, terms, now))
-    dues = [authority.not_after - terms.ca_renew_before, *(each.not_after for each in held.bundle)]
-    dues += [leaf.not_after - terms.leaf_renew_before for leaf in held.leaves.values()]
+    dues = [_ca_due(authority, terms), *(each.not_after for each in held.bundle)]
+    dues += [_leaf_due(leaf, terms) for leaf in held.leaves.values()]
     if any(leaf.issuer_id != authority.id for leaf in held.leaves.values()):
         dues.append(authority.not_before + BACKDATED + TRUST_DELAY)
     upcoming = [(due - now).total_seconds() for due in dues if due > now]
@@ -154,7 +154,7 @@ def _trusted(authority: Authority, bundle: Sequence[Authority], now: datetime) -
 
 
 def _must_issue(needed: Wanted, leaf: Leaf | None, trusted: Sequence[Authority], terms: Terms, now: datetime) -> bool:
-    if leaf is None or _due(leaf.not_after, terms.leaf_renew_before, now):
+    if leaf is None or now >= _leaf_due(leaf, terms):
         return True
     if leaf.common_name != needed.common_name or set(leaf.dns) != set(needed.dns):
         return True
@@ -164,8 +164,17 @@ def _must_issue(needed: Wanted, leaf: Leaf | None, trusted: Sequence[Authority],
     return not known or now >= trusted[0].not_before + BACKDATED + TRUST_DELAY
 
 
-def _due(not_after: datetime, renew_before: timedelta, now: datetime) -> bool:
-    return now >= not_after - renew_before
+def _ca_due(authority: Authority, terms: Terms) -> datetime:
+    return _due(authority.not_before, authority.not_after, terms.ca_duration, terms.ca_renew_before)
+
+
+def _leaf_due(leaf: Leaf, terms: Terms) -> datetime:
+    return _due(leaf.not_before, leaf.not_after, terms.leaf_duration, terms.leaf_renew_before)
+
+
+def _due(not_before: datetime, not_after: datetime, duration: timedelta, renew_before: timedelta) -> datetime:
+    """A shorter duration than the one it was made with counts from when it was made."""
+    return min(not_after, not_before + BACKDATED + duration) - renew_before
 
 
 def _span(text: str | None, default: timedelta) -> timedelta:

@@ -121,6 +121,16 @@ def test_changed_names_are_issued_anew() -> None:
     assert plan(other, cluster.held(), TERMS, NOW).issue == tuple(other)
 
 
+def test_shorter_terms_reach_what_was_made_before() -> None:
+    cluster = Cluster()
+    cluster.follow(NOW)
+    shorter = Terms(leaf_duration=2 * HOUR, leaf_renew_before=HOUR)
+    assert not plan(NEEDED, cluster.held(), shorter, NOW).issue
+    assert len(plan(NEEDED, cluster.held(), shorter, NOW + HOUR).issue) == len(NEEDED)
+    cluster.follow(NOW + HOUR, shorter)
+    assert {leaf.not_after for leaf in cluster.held().leaves.values()} == {NOW + 3 * HOUR}
+
+
 def test_a_spoiled_authority_is_made_again() -> None:
     cluster = Cluster()
     cluster.follow(NOW)
