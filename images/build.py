@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from images import bytecode, closure, debian, elf, oci, source, tree
@@ -14,7 +14,7 @@ from images.cache import Cache, digest_of
 from images.guests import disk
 from images.host import HostError, ensure, require_root
 from images.layer import Layer, store
-from images.naming import names_of, version
+from images.naming import content_tag, names_of, version
 from images.recipes import GUESTS, IMAGES, LATE_GUESTS, LAYERS, SUITE, ImageRecipe, LayerRecipe
 from images.tree import Entry
 
@@ -71,8 +71,8 @@ class Builder:
         ensure("mmdebstrap", "zstd")
         self.cache.sweep()
         with self.cache.lock("images"):
-            layers = self._layers([name for name in wanted if name in IMAGES], fresh)
-            built = [self._image(name, layers) for name in wanted if name in IMAGES]
+            components = [name for name in wanted if name in IMAGES]
+            built = self._components(components, fresh) if components else []
             self._forget()
         for name in (name for name in wanted if name not in IMAGES):
             with self.cache.lock(name):
@@ -132,7 +132,7 @@ class Builder:
         for module in source.missing_modules(REPOSITORY, recipe):
             self.say(f"{name}: no module {module}, its command will fail")
         pile = [layers[layer] for layer in recipe.layers]
-        return self._finish(name, settings_of(recipe), [*pile, self._source_layer(recipe)])
+        return self._made(name, settings_of(recipe), [*pile, self._source_layer(recipe)])
 
     def _source_layer(self, recipe: ImageRecipe) -> Layer:
         shims = [(shim.path, shim.script().decode()) for shim in recipe.shims]
@@ -164,21 +164,42 @@ class Builder:
         else:
             layer = Layer(**record)
         settings = oci.Settings(environment={}, labels=labels(f"a guest disk: {name}"))
-        return self._finish(name, settings, [layer])
+        made = self._made(name, settings, [layer])
+        return self._published(made, content_tag({name: made.digest}))
 
-    def _finish(self, name: str, settings: oci.Settings, pile: Sequence[Layer]) -> Built:
+    def _made(self, name: str, settings: oci.Settings, pile: Sequence[Layer]) -> Built:
+        """The image is in the cache; it has no name and no archive yet."""
         manifest = oci.add_manifest(self.cache, settings, pile)
-        archive = self.cache.path("images", f"{name}.tar")
-        names = names_of(name, manifest)
-        built = Built(name=name, names=names, digest=manifest, archive=str(archive),
-                      size=sum(layer.size for layer in pile), unpacked=sum(layer.unpacked for layer in pile))
-        if self.cache.read_json("images", f"{name}.json") != asdict(built) or not archive.exists():
-            oci.write_archive(self.cache, manifest, names, archive)
-            self.cache.write_json(asdict(built), "images", f"{name}.json")
-            self.say(f"{name}: {megabytes(built.unpacked)}, {megabytes(built.size)} compressed")
-        else:
-            self.say(f"{name}: up to date")
+        return Built(name=name, names=[], digest=manifest, archive=str(self.cache.path("images", f"{name}.tar")),
+                     size=sum(layer.size for layer in pile), unpacked=sum(layer.unpacked for layer in pile))
+
+    def _published(self, made: Built, content: str) -> Built:
+        """The image with its names and its archive, written only if something changed."""
+        built = replace(made, names=names_of(made.name, made.digest, content))
+        archive = Path(built.archive)
+        if recorded(self.cache, built.name) == built:
+            self.say(f"{built.name}: up to date")
+            return built
+        oci.write_archive(self.cache, built.digest, built.names, archive)
+        self.cache.write_json(asdict(built), "images", f"{built.name}.json")
+        self.say(f"{built.name}: {megabytes(built.unpacked)}, {megabytes(built.size)} compressed")
         return built
+
+    def _components(self, wanted: Sequence[str], fresh: bool) -> list[Built]:
+        """Build the wanted components; those built before get the new common tag too."""
+        layers = self._layers(wanted, fresh)
+        made = {name: self._image(name, layers) for name in wanted}
+        others = {name: recorded(self.cache, name) for name in IMAGES if name not in made}
+        every = made | {name: built for name, built in others.items() if built is not None}
+        content = content_tag({name: built.digest for name, built in every.items()})
+        published = {name: self._published(built, content) for name, built in every.items()}
+        return [published[name] for name in wanted]
+
+
+def recorded(cache: Cache, name: str) -> Built | None:
+    """The newest build of an image, if its archive is still there."""
+    record = cache.read_json("images", f"{name}.json")
+    return Built(**record) if record is not None and cache.path("images", f"{name}.tar").exists() else None
 
 
 def choose(root: Path, recipe: LayerRecipe, under: dict[str, str], interpreter_root: Path) -> tree.Tree:

@@ -14,7 +14,7 @@ from images.cache import Cache, default_directory
 from images.closure import MissingLibraries
 from images.host import HostError
 from images.registry import push
-from images.report import as_json, recorded, table
+from images.report import as_json, everything, table
 from images.source import MissingSource
 
 
@@ -74,7 +74,7 @@ def _push(options: argparse.Namespace, cache: Cache) -> int:
 
 
 def _list(options: argparse.Namespace, cache: Cache) -> int:
-    images = recorded(cache)
+    images = everything(cache)
     if options.record:
         (REPOSITORY / "images" / "sizes.json").write_text(json.dumps(
             {image.name: {"compressed": image.size, "unpacked": image.unpacked} for image in images}, indent=1) + "\n")
@@ -84,7 +84,7 @@ def _list(options: argparse.Namespace, cache: Cache) -> int:
 
 def _chosen(names: Sequence[str], cache: Cache) -> list[Built]:
     """The built images with these names, all if there are none."""
-    built = {image.name: image for image in recorded(cache)}
+    built = {image.name: image for image in everything(cache)}
     missing = [name for name in names if name not in built]
     if missing or not built:
         raise HostError(f"not built: {', '.join(missing) or 'anything'}; run `python3 -m images build` first")

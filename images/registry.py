@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from images.build import Built
 from images.host import ensure, run
+from images.naming import tags_of
 
 
 def targets(image: Built, registry: str) -> list[str]:
     """References in the registry: the image's own tags below ``registry``, digests left out."""
-    tags = [name.rsplit(":", 1)[-1] for name in image.names if "@" not in name]
-    return [f"{registry.rstrip('/')}/{image.name}:{tag}" for tag in tags]
+    return [f"{registry.rstrip('/')}/{image.name}:{tag}" for tag in tags_of(image.names)]
 
 
 def push(image: Built, registry: str, *, verify: bool = True, authfile: str | None = None) -> Iterator[str]:

@@ -6,18 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from images.build import Built, megabytes
+from images.build import Built, megabytes, recorded
 from images.cache import Cache
+from images.naming import tags_of
 from images.recipes import GUESTS, IMAGES, LATE_GUESTS
 
 HEADINGS = ("IMAGE", "TAGS", "DIGEST", "COMPRESSED", "UNPACKED")
 
 
-def recorded(cache: Cache) -> list[Built]:
+def everything(cache: Cache) -> list[Built]:
     """The newest build of each image that the cache still has, in the order of the recipes."""
-    records = [cache.read_json("images", f"{name}.json") for name in (*IMAGES, *GUESTS, *LATE_GUESTS)]
-    return [Built(**record) for record in records
-            if record is not None and cache.path("images", f"{record['name']}.tar").exists()]
+    images = (recorded(cache, name) for name in (*IMAGES, *GUESTS, *LATE_GUESTS))
+    return [image for image in images if image is not None]
 
 
 def table(images: Sequence[Built]) -> str:
@@ -30,11 +30,10 @@ def table(images: Sequence[Built]) -> str:
 
 def row(image: Built) -> tuple[str, str, str, str, str]:
     """The cells of one image."""
-    tags = ",".join(name.rsplit(":", 1)[-1] for name in image.names if "@" not in name)
     repository = image.names[0].rsplit(":", 1)[0]
-    return repository, tags, image.digest[:19], megabytes(image.size), megabytes(image.unpacked)
+    return repository, ",".join(tags_of(image.names)), image.digest[:19], megabytes(image.size), megabytes(image.unpacked)
 
 
 def as_json(images: Sequence[Built]) -> str:
     """The same for programs; sizes in bytes."""
-    return json.dumps([asdict(image) for image in images], indent=1)
+    return json.dumps([asdict(image) | {"tags": tags_of(image.names)} for image in images], indent=1)
