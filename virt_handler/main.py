@@ -19,10 +19,11 @@ from virt_handler.adapters.inotify import Watcher
 from virt_handler.adapters.kvm_probe import kvm_problem
 from virt_handler.adapters.launcher_settings import LauncherSettings, read_cache
 from virt_handler.adapters.metric_table import CLIENT_PREFIX, READY, TABLE
-from virt_handler.adapters.node import Heartbeat, labels_of_image
+from virt_handler.adapters.node import Heartbeat, facts_of_image
 from virt_handler.adapters.observer import Observer, vmi_uid_of
 from virt_handler.adapters.records import Records
 from virt_handler.adapters.sockets import SocketFinder
+from virt_handler.plan.node_labels import wanted_labels
 from virt_model import labels
 from virt_model.config import ClusterConfig, from_kubevirt
 from virt_runtime import log
@@ -94,10 +95,11 @@ class Node:
             records=self._records, clock=clock,
             settings=LauncherSettings(self._caches.config, kvm_usable, flags.launcher_image, cache),
         )  # fmt: skip
+        self._facts = facts_of_image(flags.capabilities_dir)
         self._devices = DevicePlugins(offers(flags.max_devices, kvm_usable), flags.plugins_dir, self._watcher)
         self._heartbeat = Heartbeat(
-            kube=kube, nodes=self._caches.nodes, name=flags.node_name,
-            wanted=labels_of_image(flags.capabilities_dir, kvm_usable), ready=self._devices.ready, clock=clock,
+            kube=kube, nodes=self._caches.nodes, name=flags.node_name, wanted=self._labels, ready=self._devices.ready,
+            clock=clock,
         )  # fmt: skip
 
     def unhealthy(self) -> str | None:
@@ -105,6 +107,9 @@ class Node:
         if not self._devices.ready.is_set():
             return "the kubelet has not taken the device plugins yet"
         return None if self._heartbeat.beaten.is_set() else "the API has not taken a heartbeat yet"
+
+    def _labels(self) -> dict[str, str]:
+        return wanted_labels(self._facts, self._kvm_usable, self._caches.config().obsolete_cpu_models)
 
     async def run(self) -> None:
         """Until cancelled; guests stay as they are."""

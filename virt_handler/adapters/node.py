@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
 from virt_handler.plan import heartbeat
-from virt_handler.plan.node_labels import read_facts, wanted_labels
+from virt_handler.plan.node_labels import NodeFacts, read_facts
 from virt_runtime.clock import Clock, rfc3339
 from virt_runtime.errors import ApiError
 from virt_runtime.kube import KubeClient
@@ -18,26 +19,34 @@ from virt_runtime.resources import NODES
 from virt_runtime.store import Store
 
 LOG = logging.getLogger(__name__)
+Labels = dict[str, str]
 FIRST_GRACE = 10.0
 """Seconds at start within which the device plugins may still get ready."""
 LAST_WORD_SECONDS = 2.0
 
 
-def labels_of_image(directory: Path, kvm_usable: bool) -> dict[str, str]:
-    """Labels from what the launcher image's probe left in `directory`; none, with a line in the log, if it failed."""
+def facts_of_image(directory: Path) -> NodeFacts:
+    """What the launcher image's probe left in `directory`; nothing, with a line in the log, if it failed."""
     try:
         domain = (directory / "domcapabilities.xml").read_text()
         host = (directory / "capabilities.xml").read_text()
-        return wanted_labels(read_facts(domain, host), kvm_usable)
+        return read_facts(domain, host)
     except (OSError, ParseError) as error:
         cause = directory / "error"
         LOG.error("no CPU models and machine types for this node: %s", cause.read_text() if cause.exists() else error)
-        return {}
+        return NodeFacts()
 
 
 class Heartbeat:
     def __init__(
-        self, *, kube: KubeClient, nodes: Store, name: str, wanted: dict[str, str], ready: asyncio.Event, clock: Clock
+        self,
+        *,
+        kube: KubeClient,
+        nodes: Store,
+        name: str,
+        wanted: Callable[[], Labels],
+        ready: asyncio.Event,
+        clock: Clock,
     ) -> None:
         self._kube, self._nodes, self._name, self._wanted = kube, nodes, name, wanted
         self._ready, self._clock = ready, clock
@@ -73,7 +82,7 @@ class Heartbeat:
             LOG.warning("node %s is not in the API yet", self._name)
             return
         manager = (node["metadata"].get("labels") or {}).get("cpumanager") == "true"
-        change = heartbeat.patch(node, self._wanted, schedulable, manager, rfc3339(self._clock.now()))
+        change = heartbeat.patch(node, self._wanted(), schedulable, manager, rfc3339(self._clock.now()))
         try:
             await self._kube.merge_patch(NODES, None, self._name, change)
         except ApiError as error:

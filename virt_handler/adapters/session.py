@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable
 
 from virt_handler.adapters.safe_path import by_descriptor
@@ -16,6 +17,24 @@ from virt_ipc.messages import DomainReport, HelloRequest
 HANDLER_VERSION = "v0.1.0"
 
 
+class Pace:
+    """A launcher may speak freely for a while, and then once in a while: each report can cost a write to the API."""
+
+    BURST = 20.0
+    PER_SECOND = 0.5
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._credit, self._at = self.BURST, now()
+
+    def pause(self) -> float:
+        """Seconds to wait before the next report is read."""
+        moment = self._now()
+        self._credit = min(self.BURST, self._credit + (moment - self._at) * self.PER_SECOND) - 1.0
+        self._at = moment
+        return 0.0 if self._credit >= 0 else 1.0 / self.PER_SECOND
+
+
 class Session:
     """Owns the descriptor of the socket file. `lost` says that the launcher was heard no more, not that it is dead."""
 
@@ -25,6 +44,7 @@ class Session:
         self.lost = False
         self._descriptor, self._on_change = descriptor, on_change
         self._follower: asyncio.Task[None] | None = None
+        self._pace = Pace()
 
     @property
     def socket_path(self) -> str:
@@ -51,6 +71,7 @@ class Session:
         try:
             async for report in self.client.events():
                 self.heard(report)
+                await asyncio.sleep(self._pace.pause())
         except IpcError:
             self.lost = True
             self._on_change()

@@ -6,6 +6,7 @@ Input: the XML of `virConnectGetDomainCapabilities` and `virConnectGetCapabiliti
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from xml.etree import ElementTree
 
 from msgspec import Struct
@@ -13,10 +14,11 @@ from msgspec import Struct
 from virt_model import labels
 
 TRUE = "true"
+TSC_PREFIX = "scheduling.node.kubevirt.io/tsc-frequency-"
 MANAGED_PREFIXES = (
     labels.CPU_MODEL_PREFIX, labels.CPU_MODEL_MIGRATION_PREFIX, labels.CPU_FEATURE_PREFIX, labels.CPU_VENDOR_PREFIX,
     labels.CPU_TIMER_PREFIX, labels.HOST_MODEL_CPU_PREFIX, labels.HOST_MODEL_FEATURES_PREFIX, labels.HYPERV_PREFIX,
-    labels.MACHINE_TYPE_PREFIX, labels.VM_ARCH_PREFIX,
+    labels.MACHINE_TYPE_PREFIX, labels.VM_ARCH_PREFIX, labels.OBSOLETE_HOST_MODEL, TSC_PREFIX,
 )  # fmt: skip
 """Labels with these prefixes are ours alone: what is not wanted any more is removed."""
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "s390x": "s390x"}
@@ -89,26 +91,29 @@ def _machines(host: ElementTree.Element, arch: str) -> tuple[str, ...]:
     return tuple(name for name in found if name)
 
 
-def wanted_labels(facts: NodeFacts, kvm_usable: bool) -> dict[str, str]:
-    """Every label of `MANAGED_PREFIXES` that the node must have."""
+def wanted_labels(facts: NodeFacts, kvm_usable: bool, obsolete: tuple[str, ...] = ()) -> dict[str, str]:
+    """Every label of `MANAGED_PREFIXES` that the node must have; no guest may ask for an `obsolete` CPU model."""
+    models = [model for model in facts.models if model not in obsolete]
     wanted = {
         **_each(labels.MACHINE_TYPE_PREFIX, facts.machines),
-        **_each(labels.CPU_MODEL_PREFIX, facts.models),
-        **_each(labels.CPU_MODEL_MIGRATION_PREFIX, {*facts.models, facts.host_model} - {""}),
+        **_each(labels.CPU_MODEL_PREFIX, models),
+        **_each(labels.CPU_MODEL_MIGRATION_PREFIX, {*models, facts.host_model} - {""}),
         **_each(labels.CPU_FEATURE_PREFIX, facts.features),
         **_each(labels.HOST_MODEL_CPU_PREFIX, [facts.host_model]),
         **_each(labels.HOST_MODEL_FEATURES_PREFIX, facts.host_model_features),
         **_each(labels.CPU_VENDOR_PREFIX, [facts.vendor]),
         **_each(labels.VM_ARCH_PREFIX, [facts.architecture]),
     }
+    if facts.host_model in obsolete:
+        wanted[labels.OBSOLETE_HOST_MODEL] = TRUE
     if kvm_usable:
         wanted |= _each(labels.HYPERV_PREFIX, facts.hyperv)
         if facts.tsc_hz:
             wanted[f"{labels.CPU_TIMER_PREFIX}tsc-frequency"] = str(facts.tsc_hz)
             wanted[f"{labels.CPU_TIMER_PREFIX}tsc-scalable"] = str(facts.tsc_scalable).lower()
-            wanted[f"scheduling.node.kubevirt.io/tsc-frequency-{facts.tsc_hz}"] = TRUE
+            wanted[f"{TSC_PREFIX}{facts.tsc_hz}"] = TRUE
     return wanted
 
 
-def _each(prefix: str, names: tuple[str, ...] | list[str] | set[str]) -> dict[str, str]:
+def _each(prefix: str, names: Iterable[str]) -> dict[str, str]:
     return {f"{prefix}{name}": TRUE for name in sorted(names) if name and len(name) <= _LABEL_MAX}

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes.waiting import until
-from tests.unit.virt_handler.node_world import NodeWorld, node_world
+from tests.unit.virt_handler.node_world import NodeWorld, kubelet, node_world
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not os.path.exists("/dev/net/tun") or not shutil.which("unshare"),
@@ -145,6 +145,13 @@ async def test_somebody_elses_pod_is_not_a_launcher(world: NodeWorld) -> None:
         world.start_launcher(world.add_pod(other))
         await until(lambda: ("Created", "VirtualMachineInstance defined.") in world.events())
         assert len(world.events()) == 1
+
+
+async def test_a_kubelet_that_starts_anew_gets_the_plugins_again(world: NodeWorld) -> None:
+    async with world.agent():
+        assert len(world.registered) == 3
+        async with kubelet(world):
+            await until(lambda: len(world.registered) == 6)
 
 
 async def test_node_beats_once_and_is_unschedulable_when_the_agent_leaves(world: NodeWorld) -> None:

@@ -52,6 +52,12 @@ def test_kvm_adds_what_only_hardware_has() -> None:
     assert wanted["scheduling.node.kubevirt.io/tsc-frequency-2400000000"] == "true"
 
 
+def test_obsolete_models_are_not_offered() -> None:
+    wanted = wanted_labels(read_facts(DOMAIN, HOST), False, obsolete=("EPYC",))
+    assert "cpu-model.node.kubevirt.io/EPYC" not in wanted and "cpu-model.node.kubevirt.io/qemu64" in wanted
+    assert wanted["node-labeller.kubevirt.io/obsolete-host-model"] == "true"
+
+
 def node(labels: dict[str, str], **annotations: str) -> dict[str, Any]:
     return {"metadata": {"labels": labels, "annotations": annotations}}
 
