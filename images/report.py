@@ -31,7 +31,8 @@ def table(images: Sequence[Built]) -> str:
 def row(image: Built) -> tuple[str, str, str, str, str]:
     """The cells of one image."""
     repository = image.names[0].rsplit(":", 1)[0]
-    return repository, ",".join(tags_of(image.names)), image.digest[:19], megabytes(image.size), megabytes(image.unpacked)
+    tags = ",".join(tags_of(image.names))
+    return repository, tags, image.digest[:19], megabytes(image.size), megabytes(image.unpacked)
 
 
 def as_json(images: Sequence[Built]) -> str:

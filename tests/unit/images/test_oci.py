@@ -9,7 +9,7 @@ from pathlib import Path
 
 from images.cache import Cache
 from images.layer import Layer
-from images.naming import content_tag, names_of, version
+from images.naming import content_tag, names_of, tags_of, version
 from images.oci import CONTAINERD_NAME, Settings, add_manifest, blobs_of, write_archive
 
 
@@ -55,10 +55,17 @@ def test_how_it_starts_is_part_of_the_image(tmp_path: Path) -> None:
 
 def test_names_by_version_by_content_and_by_digest() -> None:
     digest = f"sha256:{'0123456789ab' * 5}cdef"
-    assert names_of("x", digest) == [
+    assert names_of("x", digest, "abc") == [
         f"localhost/podvirt/x:{version()}",
-        "localhost/podvirt/x:0123456789ab",
+        "localhost/podvirt/x:abc",
         f"localhost/podvirt/x@{digest}",
     ]
-    assert content_tag(digest) == "0123456789ab"
     assert version().startswith("v")
+    assert tags_of(names_of("x", digest, "abc")) == [version(), "abc"]
+
+
+def test_the_common_tag_follows_every_component() -> None:
+    before = content_tag({"a": "sha256:1", "b": "sha256:2"})
+    assert before == content_tag({"b": "sha256:2", "a": "sha256:1"})
+    assert before != content_tag({"a": "sha256:1", "b": "sha256:3"})
+    assert len(before) == 12

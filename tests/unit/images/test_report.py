@@ -9,14 +9,14 @@ import pytest
 
 from images.build import Built
 from images.cli import main
-from images.naming import names_of
+from images.naming import names_of, version
 from images.registry import targets
 from images.report import as_json, table
 
 DIGEST = f"sha256:{'ab' * 32}"
 IMAGE = Built(
     name="virt-api",
-    names=names_of("virt-api", DIGEST),
+    names=names_of("virt-api", DIGEST, "abababababab"),
     digest=DIGEST,
     archive="/x.tar",
     size=2_500_000,
@@ -33,6 +33,7 @@ def test_table_has_a_line_for_each_image() -> None:
 
 def test_json_has_bytes() -> None:
     (entry,) = json.loads(as_json([IMAGE]))
+    assert entry["tags"] == [version(), "abababababab"]
     assert (entry["size"], entry["unpacked"], entry["digest"]) == (2_500_000, 7_000_000, DIGEST)
 
 
