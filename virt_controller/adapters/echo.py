@@ -7,9 +7,13 @@ as soon as the store is as new.
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from virt_runtime.reflector import Reflector
 from virt_runtime.resources import Json
 from virt_runtime.store import Store, key_of
+
+_ENDED_KEPT = 4096
 
 
 class Echo:
@@ -19,6 +23,7 @@ class Echo:
         self._store: Store = reflector.store
         self._known: dict[str, Json] = {}
         self._gone_uids: dict[str, str] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()  # UIDs whose end the watch has shown
         reflector.subscribe(self._seen)
 
     def get(self, key: str) -> Json | None:
@@ -34,26 +39,36 @@ class Echo:
         return [obj for key in sorted(found) if (obj := self.get(key)) is not None]
 
     def note(self, obj: Json) -> None:
-        """The API answered `obj` to a write of ours."""
-        self._known[key_of(obj)] = obj
+        """The API answered `obj` to a write of ours. The watch may have been faster, even with its end."""
+        metadata = obj["metadata"]
+        if "deletionTimestamp" in metadata and not metadata.get("finalizers") and obj.get("kind") != "Pod":
+            self.note_gone(key_of(obj), _uid(obj))
+        elif _uid(obj) not in self._ended:
+            self._known[key_of(obj)] = obj
 
     def note_gone(self, key: str, uid: str) -> None:
         self._known.pop(key, None)
-        self._gone_uids[key] = uid
+        if uid not in self._ended:
+            self._gone_uids[key] = uid
 
     def _seen(self, old: Json | None, new: Json | None) -> None:
-        shown = new or old
-        assert shown is not None
-        key = key_of(shown)
         if new is None:
-            self._known.pop(key, None)
-            self._gone_uids.pop(key, None)
+            assert old is not None
+            self._end(key_of(old), _uid(old))
             return
+        key = key_of(new)
         if self._gone_uids.get(key, _uid(new)) != _uid(new):
             self._gone_uids.pop(key)
         known = self._known.get(key)
         if known is not None and not _newer(known, new):
             self._known.pop(key)
+
+    def _end(self, key: str, uid: str) -> None:
+        self._known.pop(key, None)
+        self._gone_uids.pop(key, None)
+        self._ended[uid] = None
+        while len(self._ended) > _ENDED_KEPT:
+            self._ended.popitem(last=False)
 
 
 def _uid(obj: Json) -> str:

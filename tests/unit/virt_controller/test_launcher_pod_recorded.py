@@ -51,7 +51,8 @@ def test_placement_and_pod_settings(vmi: Json, pod: Json) -> None:
     ours, theirs = _ours(vmi)["spec"], pod["spec"]
     same = (
         "affinity nodeSelector hostname subdomain readinessGates restartPolicy securityContext "
-        "terminationGracePeriodSeconds enableServiceLinks automountServiceAccountToken dnsConfig topologySpreadConstraints"
+        "terminationGracePeriodSeconds enableServiceLinks automountServiceAccountToken "
+        "dnsConfig topologySpreadConstraints"
     )
     for field in same.split():
         assert ours.get(field) == theirs.get(field), field
