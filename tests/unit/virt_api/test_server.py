@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import json
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ from virt_runtime.serve import serving
 CONFIGMAPS = "/api/v1/namespaces/kube-system/configmaps"
 VMS = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines"
 VMIS = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances"
+KUBEVIRTS = "/apis/kubevirt.io/v1/namespaces/kubevirt/kubevirts"
 PODS = "/api/v1/namespaces/kubevirt/pods"
 SUBRESOURCES = "/apis/subresources.kubevirt.io/v1"
 CHUNK = 1 << 17
@@ -228,6 +231,36 @@ async def test_a_name_that_is_a_path_leads_nowhere(tmp_path: Path, name: str) ->
         async with api.front.put(url, headers=ALICE) as answer:
             assert answer.status == 404
         assert not [path for _, path in api.fake.requests if "/namespaces/ns/" in path]
+
+
+async def test_the_newest_configuration_counts(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        review = {"request": {"uid": "7", "operation": "CREATE", "object": {"spec": {"domain": {"devices": {}}}}}}
+
+        async def binding() -> str:
+            async with api.stranger.post(f"{api.url}/virtualmachineinstances-mutate", json=review) as answer:
+                patch = json.loads(base64.b64decode((await answer.json())["response"]["patch"]))
+            spec = next(op["value"] for op in patch if op["path"] == "/spec")
+            return str(spec["domain"]["devices"]["interfaces"])
+
+        assert "bridge" in await binding()
+        configuration = {"network": {"defaultNetworkInterface": "masquerade"}}
+        api.fake.put(KUBEVIRTS, {"metadata": {"name": "kubevirt"}, "spec": {"configuration": configuration}})
+        async with asyncio.timeout(5):
+            while "masquerade" not in await binding():
+                await asyncio.sleep(0.01)
+
+
+async def test_whom_to_believe_may_change(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        api.fake.put(VMS, _vm())
+        assert await api.put("start", dryRun=["All"]) == (202, "")
+        published = api.stored(f"{CONFIGMAPS}/extension-apiserver-authentication")
+        narrowed = {**published["data"], "requestheader-allowed-names": '["another"]'}
+        api.fake.put(CONFIGMAPS, {"metadata": {"name": "extension-apiserver-authentication"}, "data": narrowed})
+        async with asyncio.timeout(5):
+            while (await api.put("start", dryRun=["All"]))[0] != 401:
+                await asyncio.sleep(0.01)
 
 
 async def test_documents_are_for_everybody(tmp_path: Path) -> None:
