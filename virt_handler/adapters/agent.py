@@ -50,6 +50,7 @@ class Agent:
             guest_plan.Connect: self._connect,
             guest_plan.SetUpNetwork: self._set_up_network,
             guest_plan.Sync: self._sync,
+            guest_plan.Resume: self._resume,
             guest_plan.Signal: self._signal,
             guest_plan.Kill: self._kill,
             guest_plan.Dismiss: self._dismiss,
@@ -140,6 +141,11 @@ class Agent:
         guest.worked()
         self._say(guest, seen, "domain made")
         await self._settings.learn(seen.pod, guest.session.client)
+
+    async def _resume(self, guest: Guest, seen: Seen, _action: object) -> None:
+        assert guest.session is not None
+        guest.resumed(seen.now)
+        await guest.session.client.unpause()
 
     async def _signal(self, guest: Guest, seen: Seen, _action: object) -> None:
         assert guest.session is not None

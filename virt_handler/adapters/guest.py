@@ -11,6 +11,7 @@ from virt_handler.plan.guest import Network
 
 Json = dict[str, Any]
 FIRST_RETRY, LONGEST_RETRY = 2.0, 30.0
+FIRST_RESUME_WAIT, LONGEST_RESUME_WAIT = 5.0, 180.0
 
 
 class Guest:
@@ -33,7 +34,9 @@ class Guest:
         self.signalled_at: float | None = None
         self.killed = False
         self.dismissed = False
+        self.resume_at = 0.0
         self._failures = 0
+        self._resumes = 0
 
     @property
     def called(self) -> str:
@@ -57,6 +60,13 @@ class Guest:
         self._failures += 1
         self.problem, self.retry_at = problem, now + wait
         return wait
+
+    def resumed(self, now: float) -> None:
+        """An attempt to go on after an I/O error; the next one waits longer, unless this one lasted."""
+        if now - self.resume_at > LONGEST_RESUME_WAIT:
+            self._resumes = 0
+        self.resume_at = now + min(LONGEST_RESUME_WAIT, FIRST_RESUME_WAIT * 2.0**self._resumes)
+        self._resumes += 1
 
     def worked(self) -> None:
         self.problem, self.retry_at, self._failures = "", 0.0, 0

@@ -44,7 +44,8 @@ class Observer:
         return Observed(
             vmi=vmi, proven_gone=guest.proven_gone, pod=pod, launcher=launcher, domain=guest.domain,
             network=guest.network, problem=guest.problem, retry_at=guest.retry_at, signalled_at=guest.signalled_at,
-            stopping_since=guest.stopping_since, killed=guest.killed, dismissed=guest.dismissed,
+            stopping_since=guest.stopping_since, resume_at=guest.resume_at,
+            killed=guest.killed, dismissed=guest.dismissed,
             addresses={wiring.network: pod_addresses(wiring, self._ip_family) for wiring in wirings},
             now=self._clock.monotonic(), wall=rfc3339(self._clock.now()),
         )  # fmt: skip

@@ -44,6 +44,11 @@ class Domain(Struct, frozen=True, kw_only=True):
         return self.status == DomainStatus.ABSENT
 
     @property
+    def stopped_by_io(self) -> bool:
+        """QEMU stopped the guest because a disk failed."""
+        return self.status == DomainStatus.PAUSED and self.reason == "ioerror"
+
+    @property
     def over(self) -> bool:
         """One launcher, one domain life: nothing follows."""
         return self.status in (DomainStatus.SHUTOFF, DomainStatus.CRASHED)

@@ -9,6 +9,7 @@
  no connection                                connect, once there is a socket
  guest over                                   phase, then dismiss the launcher
  VMI or pod being deleted                     ACPI every 5 s within the grace time, then kill
+ paused by an I/O error                       resume, with longer and longer waits
  else                                         network, domain, status Scheduled → +LiveMigratable → Running
 
 The launcher may be set to work before the VMI is Scheduled (one VMI UID has one possible launcher pod); its status is
@@ -65,6 +66,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     """The last ACPI signal."""
     stopping_since: float | None = None
     """The first ACPI signal."""
+    resume_at: float = 0.0
+    """Not before this is a guest resumed that an I/O error has paused."""
     killed: bool = False
     dismissed: bool = False
     addresses: dict[str, tuple[str, ...]] = {}
@@ -86,6 +89,10 @@ class SetUpNetwork(Struct, frozen=True, tag=True):
 
 class Sync(Struct, frozen=True, tag=True):
     """Have the domain made."""
+
+
+class Resume(Struct, frozen=True, tag=True):
+    """Let a guest run that an I/O error has stopped: the storage may be back."""
 
 
 class Signal(Struct, frozen=True, tag=True):
@@ -116,7 +123,7 @@ class Tell(Struct, frozen=True, tag=True):
     message: str
 
 
-Action = Ask | Connect | SetUpNetwork | Sync | Signal | Kill | Dismiss | Forget | WriteStatus | Tell
+Action = Ask | Connect | SetUpNetwork | Sync | Resume | Signal | Kill | Dismiss | Forget | WriteStatus | Tell
 
 
 class Plan(Struct, frozen=True):
@@ -243,13 +250,21 @@ def _make(seen: Observed) -> tuple[Action, ...]:
 
 def _show_running(seen: Observed, phase: Phase) -> Plan:
     assert seen.vmi is not None and seen.domain is not None
+    if seen.domain.stopped_by_io and seen.resume_at <= seen.now:
+        return Plan((Tell("Warning", "IOerror", _io_error(seen.domain)), Resume()))
     new = status.running(seen.vmi, seen.domain, seen.addresses, seen.wall)
     if phase is Phase.SCHEDULED:
         new = status.with_readiness(new, seen.pod, seen.wall)
     actions: tuple[Action, ...] = () if new == seen.vmi.get("status") else (WriteStatus(new),)
     if phase is Phase.SCHEDULED:
         actions += (Tell("Normal", "Started", "VirtualMachineInstance started."),)
-    return Plan(actions)
+    return Plan(actions, seen.resume_at - seen.now if seen.domain.stopped_by_io else None)
+
+
+def _io_error(domain: Domain) -> str:
+    if domain.paused_on_no_space:
+        return f"VM Paused due to not enough space on volume: {domain.paused_on_volume}"
+    return f"VM Paused due to IO error at the volume: {domain.paused_on_volume}"
 
 
 def _report_problem(seen: Observed) -> Plan:

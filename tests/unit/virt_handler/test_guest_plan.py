@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from virt_handler.adapters.guest import Guest
 from virt_handler.plan import guest
 from virt_handler.plan.domain import Domain
 from virt_handler.plan.guest import Launcher, Network, Observed, plan
@@ -16,6 +17,7 @@ from virt_model.phases import Phase
 PHASES = ["Pending", "Scheduling", "Scheduled", "Running", "Succeeded", "Failed"]
 DOMAINS = [
     None, Domain(), Domain(status="running"), Domain(status="paused", reason="user"),
+    Domain(status="paused", reason="ioerror"),
     Domain(status="running", marked_for_graceful_shutdown=True), Domain(status="shutdown"),
     Domain(status="shutoff", reason="shutdown"), Domain(status="shutoff", reason="destroyed"),
     Domain(status="shutoff", reason="crashed"), Domain(status="crashed", reason="panicked"), Domain(status="nostate"),
@@ -69,6 +71,8 @@ def test_every_situation_has_an_answer_and_safety_holds_in_all() -> None:
                 assert each.vmi is not None and "deletionTimestamp" not in each.vmi["metadata"]
                 assert not Phase(each.vmi["status"]["phase"]).final
                 assert each.domain is not None and not each.domain.over, "one launcher, one domain life"
+            if isinstance(action, guest.Resume):
+                assert each.domain is not None and each.domain.stopped_by_io
             if isinstance(action, guest.Connect | guest.Dismiss | guest.Kill | guest.Signal):
                 assert each.launcher in (Launcher.READY, Launcher.CONNECTED)
             if isinstance(action, guest.Kill | guest.Signal):
@@ -136,6 +140,29 @@ def test_a_final_vmi_with_a_live_guest_is_killed_then_dismissed_then_forgotten()
     assert kinds(seen(**over)) == ["Dismiss"]
     assert kinds(seen(**over, dismissed=True)) == []
     assert kinds(seen(**over, dismissed=True, launcher=Launcher.DEAD)) == ["Forget"]
+
+
+def test_a_guest_that_a_disk_stopped_is_resumed_later_and_later() -> None:
+    stopped = Domain(status="paused", reason="ioerror", paused_on_volume="root")
+    (written, _) = plan(seen(vmi=vmi_taken_over())).actions
+    running = {"vmi": {**vmi("Running"), "status": written.status}, "domain": stopped}
+    told, resume = plan(seen(**running)).actions
+    assert told == guest.Tell("Warning", "IOerror", "VM Paused due to IO error at the volume: root")
+    assert resume == guest.Resume()
+    waiting = plan(seen(**running, resume_at=107.0))
+    assert [type(each).__name__ for each in waiting.actions] == ["WriteStatus"] and waiting.again_in == 7.0
+    clock = Guest("u")
+    clock.resumed(1000.0)
+    first, _ = clock.resume_at - 1000.0, clock.resumed(1005.0)
+    assert (first, clock.resume_at - 1005.0) == (5.0, 10.0)
+    clock.resumed(2000.0)
+    assert clock.resume_at == 2005.0
+
+
+def vmi_taken_over() -> dict[str, Any]:
+    (written,) = plan(seen()).actions
+    assert isinstance(written, guest.WriteStatus)
+    return {**vmi("Scheduled"), "status": written.status}
 
 
 def test_a_network_that_cannot_be_fails_the_vmi_with_its_reason() -> None:
