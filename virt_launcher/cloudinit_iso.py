@@ -15,7 +15,6 @@ import sys
 import msgspec
 import pycdlib
 
-
 BLOCK = 1 << 20
 """Bytes: the image is a multiple of this, since a disk opened past the page cache must end on a host block."""
 

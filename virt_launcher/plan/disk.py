@@ -41,6 +41,8 @@ def _disk(given: Given, disk: Disk, target: str, addresses: dict[str, dict[str, 
     source = given.sources.get(disk.name)
     if source is None:
         raise CannotBuild(f"disk {disk.name} has no volume of that name: add one to spec.volumes")
+    if disk.shareable and source.image.format != "raw":
+        raise CannotBuild(f"disk {disk.name}: a {source.image.format} image cannot be shared: remove shareable")
     on = bus(disk)
     return element(
         "disk",

@@ -34,16 +34,14 @@ def pci_wishes(given: Given) -> list[Wish]:
 
 def inputs(given: Given, addresses: dict[str, dict[str, str]]) -> list[Element]:
     """Every input of the spec, in its order."""
-    return [_input(given, wanted, addresses.get(key(wanted))) for wanted in given.guest.spec.domain.devices.inputs]
+    return [_input(wanted, addresses.get(key(wanted))) for wanted in given.guest.spec.domain.devices.inputs]
 
 
-def _input(given: Given, wanted: Input, place: dict[str, str] | None) -> Element:
-    on = bus(wanted)
+def _input(wanted: Input, place: dict[str, str] | None) -> Element:
     return element(
         "input",
         alias(wanted.name),
         element("address", **place) if place else None,
         type_=wanted.type,
-        bus=on,
-        model=given.guest.virtio_model if on == "virtio" else None,
+        bus=bus(wanted),
     )

@@ -96,7 +96,7 @@ def _disks() -> Given:
                         "io": "threads",
                         "errorPolicy": "report",
                     },
-                    {"name": "stick", "disk": {"bus": "usb"}, "shareable": True},
+                    {"name": "stick", "disk": {"bus": "usb"}},
                     {
                         "name": "big",
                         "disk": {"bus": "virtio"},
