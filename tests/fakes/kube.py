@@ -89,6 +89,8 @@ class FakeKube:
     objects: dict[tuple[str, str | None, str], Json] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     lists: int = 0
+    failing: bool = False
+    _passing: int | None = None
     _history: list[tuple[int, str, str, Json]] = field(default_factory=list)
     _version: int = 100
     _oldest: int = 0
@@ -107,6 +109,10 @@ class FakeKube:
     def deny(self, ending: str, status: int, message: str) -> None:
         """Refuse every write to paths that end so."""
         self._denied[ending] = (status, message)
+
+    def fail_after(self, writes: int | None) -> None:
+        """Let that many writes pass and answer 500 to all that follow; None: all is well again."""
+        self._passing, self.failing = writes, False
 
     def close_watches(self) -> None:
         for closing in self._watches:
@@ -147,6 +153,7 @@ class FakeKube:
             return _failure(refusal)
 
     def _one(self, request: web.Request, target: Target, body: Any) -> Json:
+        self._count_down(request.method)
         for ending, (status, message) in self._denied.items():
             if request.method != "GET" and request.path.endswith(ending):
                 raise Refused(status, "Invalid", message)
@@ -162,6 +169,14 @@ class FakeKube:
             case "DELETE":
                 return self._delete(target, body)
         raise Refused(405, "MethodNotAllowed", request.method)
+
+    def _count_down(self, method: str) -> None:
+        if self._passing is None or method == "GET":
+            return
+        if self._passing == 0:
+            self.failing = True
+            raise Refused(500, "InternalError", "failing on demand")
+        self._passing -= 1
 
     def _list(self, request: web.Request, target: Target) -> Json:
         items = [copy.deepcopy(obj) for obj in self._selected(request, target)]

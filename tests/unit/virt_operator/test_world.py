@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.fakes.kube import fake_kube
 from tests.fakes.waiting import until
 from tests.unit.virt_operator.world import KEY, KUBEVIRTS, World, kubevirt, operating, world
@@ -17,7 +19,8 @@ VMS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
 
 
 async def installed(here: World) -> None:
-    here.fake.put(KUBEVIRTS, kubevirt())
+    if KEY not in here.fake.objects:
+        here.fake.put(KUBEVIRTS, kubevirt())
     await until(lambda: here.all("daemonsets") and here.all("customresourcedefinitions"))
 
     def ready() -> bool:
@@ -216,3 +219,25 @@ async def test_removal_waits_for_guests_then_takes_all_away() -> None:
 def _image(here: World, plural: str, name: str) -> str:
     image: str = here.all(plural)[name]["spec"]["template"]["spec"]["containers"][0]["image"]
     return image
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2, 5, 9, 20, 35, 48])
+async def test_a_crash_after_any_write_is_made_good_by_a_successor(writes: int) -> None:
+    async with fake_kube() as (fake, kube):
+        here = World(fake, kube)
+        fake.put(KUBEVIRTS, kubevirt())
+        fake.fail_after(writes)
+        async with operating(kube):
+            await until(lambda: fake.failing)
+        fake.fail_after(None)
+        async with operating(kube):
+            await installed(here)
+            await quiet(here)
+        assert here.status()["phase"] == "Deployed"
+        assert here.names() == await _names_of_a_smooth_install()
+
+
+async def _names_of_a_smooth_install() -> set[str]:
+    async with world() as here:
+        await installed(here)
+        return here.names()
