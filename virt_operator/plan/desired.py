@@ -49,7 +49,13 @@ def _objects(config_text: str, ca_bundle: bytes) -> dict[Ref, Json]:
         *services.api_services(namespace, ca_bundle),
         *webhooks.objects(namespace, ca_bundle),
         *node_policy.objects(namespace),
-        *(crd.render(kind) for kind in INSTALLED_KINDS),
     ]
     whole = [marked(patched(body, settings.patches), settings) for body in bodies]
-    return {ref_of(body): body for body in whole}
+    return {ref_of(body): body for body in (*whole, *_crds(config_text))}
+
+
+@lru_cache(maxsize=1)
+def _crds(config_text: str) -> tuple[Json, ...]:
+    """Apart from the rest, which changes with the authority: these are by far the largest."""
+    settings = msgspec.json.decode(config_text, type=Settings)
+    return tuple(marked(patched(crd.render(kind), settings.patches), settings) for kind in INSTALLED_KINDS)

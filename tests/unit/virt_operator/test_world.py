@@ -221,7 +221,7 @@ def _image(here: World, plural: str, name: str) -> str:
     return image
 
 
-@pytest.mark.parametrize("writes", [0, 1, 2, 5, 9, 20, 35, 48])
+@pytest.mark.parametrize("writes", [0, 2, 9, 35])
 async def test_a_crash_after_any_write_is_made_good_by_a_successor(writes: int) -> None:
     async with fake_kube() as (fake, kube):
         here = World(fake, kube)
