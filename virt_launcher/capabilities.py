@@ -20,6 +20,9 @@ from virt_launcher.adapters.embed_root import EmbedRoot
 
 ARCHITECTURE = "x86_64"
 MACHINE = "q35"
+KVM = "/dev/kvm"
+QEMU_USER = 107
+HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,14 +33,31 @@ def main(arguments: list[str] | None = None) -> int:
     if os.getpid() == 1:
         _stay_as_reaper()
     output.mkdir(parents=True, exist_ok=True)
+    _become_qemu(output)
     (output / "error").unlink(missing_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix="embed") as scratch:
+            os.environ.update(dict.fromkeys(HOMES, scratch))
             _probe(EmbedRoot(scratch), output)
     except (libvirt.libvirtError, OSError) as error:
         print(f"virt-launcher-capabilities: {error}", file=sys.stderr)
         (output / "error").write_text(str(error))
     return 0
+
+
+def _become_qemu(output: Path) -> None:
+    """Ask as the user that guests run as: libvirt asked by root insists on a user of its own that is not here.
+
+    The device node is this container's own, so its mode matters to nobody else.
+    """
+    if os.getuid() != 0:
+        return
+    if os.path.exists(KVM):
+        os.chmod(KVM, 0o666)
+    os.chown(output, QEMU_USER, QEMU_USER)
+    os.setgroups([])
+    os.setgid(QEMU_USER)
+    os.setuid(QEMU_USER)
 
 
 def _stay_as_reaper() -> None:
