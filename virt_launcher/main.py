@@ -34,25 +34,25 @@ def main(arguments: list[str] | None = None) -> int:
     lock = alive.hold(paths.alive_lock(flags.uid))
     identity = Identity(name=flags.name, namespace=flags.namespace, uid=flags.uid)
     life = Life(started=time.monotonic(), domain_timeout=flags.qemu_timeout, grace=flags.grace_period_seconds)
-    launcher = Launcher(identity, life, EmbedRoot(flags.embed_root), bell.ring)
+    root = EmbedRoot(flags.embed_root)
+    launcher = Launcher(identity, life, root, bell.ring)
     server = serve(launcher, launcher.reports, flags.socket_dir)
     log("serving", vmi=f"{flags.namespace}/{flags.name}", uid=flags.uid)
-    _equip(launcher, identity, flags)
+    _equip(launcher, identity, root, flags.ovmf_path)
     try:
-        return supervise(launcher, bell)
+        return supervise(launcher, bell, [paths.serial_log(flags.uid), root.qemu_log(identity.domain)])
     finally:
         server.stop(DRAIN_SECONDS)
         os.close(lock)
 
 
-def _equip(launcher: Launcher, identity: Identity, flags: argparse.Namespace) -> None:
+def _equip(launcher: Launcher, identity: Identity, root: EmbedRoot, ovmf_dir: str) -> None:
     """Open libvirt. Imported here, because what it imports takes longer than all before it."""
     from virt_launcher.adapters.build import Build
     from virt_launcher.adapters.hypervisor import Hypervisor
 
-    root = EmbedRoot(flags.embed_root)
     root.prepare()
-    launcher.equip(Hypervisor(root.uri, launcher.changed), Build(identity, flags.ovmf_path))
+    launcher.equip(Hypervisor(root.uri, launcher.changed), Build(identity, ovmf_dir))
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

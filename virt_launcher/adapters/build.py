@@ -47,6 +47,9 @@ class Build:
 
     def _given(self, guest: Guest, options: SyncOptions) -> Given:
         names = options.smbios
+        uefi = firmware.choose(guest, self._ovmf_dir, _listed(self._ovmf_dir))
+        if uefi:
+            os.makedirs(os.path.dirname(uefi.nvram), exist_ok=True)
         return Given(
             guest=guest,
             accelerator=_accelerator(options),
@@ -65,7 +68,7 @@ class Build:
             balloon_stats_period=options.balloon_stats_period,
             free_page_reporting=options.free_page_reporting,
             log_serial=options.log_serial,
-            firmware=firmware.choose(guest, self._ovmf_dir, _listed(self._ovmf_dir)),
+            firmware=uefi,
         )
 
 

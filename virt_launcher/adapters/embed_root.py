@@ -44,6 +44,10 @@ class EmbedRoot:
         """What libvirt is opened with."""
         return f"qemu:///embed?root={self.path}"
 
+    def qemu_log(self, domain: str) -> str:
+        """Where QEMU's own words go."""
+        return f"{self.path}/log/qemu/{domain}.log"
+
     def prepare(self) -> None:
         """Write the driver's configuration. Call before libvirt opens."""
         os.makedirs(f"{self.path}/etc", exist_ok=True)

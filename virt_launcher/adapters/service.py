@@ -16,6 +16,7 @@ from virt_launcher import VERSION
 from virt_launcher.adapters.embed_root import EmbedRoot
 from virt_launcher.adapters.log import log, warn
 from virt_launcher.plan.life import Life, Stage
+from virt_model import names
 
 OVER = (Status.SHUTOFF, Status.CRASHED)
 MAX_ERROR = 2048
@@ -46,6 +47,11 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     namespace: str
     uid: str
+
+    @property
+    def domain(self) -> str:
+        """The name of the libvirt domain."""
+        return names.domain_name(self.namespace, self.name)
 
 
 class Launcher:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import Empty
 from virt_launcher.adapters.bell import Bell
 from virt_launcher.adapters.log import log, warn
+from virt_launcher.adapters.logs import LOOK_SECONDS, bound
 from virt_launcher.adapters.memory import give_back
 from virt_launcher.adapters.service import Launcher
 from virt_launcher.plan.life import Action, step
 
 
-def supervise(launcher: Launcher, bell: Bell) -> int:
-    """Until the launcher's life is over; returns the exit code."""
+def supervise(launcher: Launcher, bell: Bell, logs: Sequence[str] = ()) -> int:
+    """Until the launcher's life is over, keeping `logs` small meanwhile; returns the exit code."""
     while True:
         if bell.stopped and launcher.life.stopped is None:
             launcher.note(stopped=time.monotonic())
@@ -37,7 +38,8 @@ def supervise(launcher: Launcher, bell: Bell) -> int:
                 launcher.note(trimmed=True)
                 give_back()
             case Action.WAIT:
-                bell.wait(todo.again_in)
+                bound(logs)
+                bell.wait(LOOK_SECONDS if todo.again_in is None else min(todo.again_in, LOOK_SECONDS))
 
 
 def _try(act: Callable[[Empty], Empty]) -> None:
