@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from api.time import parse_time
-from tests.worlds.server import LATER, NOW, Refused, Server
+from tests.worlds.server import Refused, Server, clock
 from tests.worlds.state import Json, Obj, Pass, Seen, State, Which
 from virt_controller.plan import vm as vm_planner
 from virt_controller.plan import vmi as vmi_planner
@@ -50,19 +50,19 @@ class Controllers:
 
     # --- planning
 
-    def plan(self, which: Which, passing: Pass, late: bool) -> Plan | None:
+    def plan(self, which: Which, passing: Pass, hours: int) -> Plan | None:
         """None when there is no object to plan for."""
         seen = passing.seen
         if (seen.vm if which == "vm" else seen.vmi) is None:
             return None
         bodies = (seen.vm and seen.vm.body, seen.vmi and seen.vmi.body, tuple(pod.body for pod in seen.pods))
-        memo = (which, bodies, passing.live, passing.revisions, passing.revision_asked, late)
+        memo = (which, bodies, passing.live, passing.revisions, passing.revision_asked, hours)
         if memo not in self._plans:
-            planned = self._plan_vm(passing, late) if which == "vm" else self._plan_vmi(passing, late)
+            planned = self._plan_vm(passing, hours) if which == "vm" else self._plan_vmi(passing, hours)
             self._plans[memo] = planned
         return self._plans[memo]
 
-    def _plan_vm(self, passing: Pass, late: bool) -> Plan:
+    def _plan_vm(self, passing: Pass, hours: int) -> Plan:
         vm, vmi = self._raw(passing.seen.vm), self._raw(passing.seen.vmi)
         assert vm is not None
         return vm_planner.plan(
@@ -73,11 +73,11 @@ class Controllers:
                 revisions=passing.revisions,
                 started_spec=vm["spec"] if passing.revision_asked else None,
                 started_spec_asked=passing.revision_asked,
-                now=_now(late),
+                now=_now(hours),
             )
         )
 
-    def _plan_vmi(self, passing: Pass, late: bool) -> Plan:
+    def _plan_vmi(self, passing: Pass, hours: int) -> Plan:
         raw = self._raw(passing.seen.vmi)
         assert raw is not None
         vmi = Vmi(raw)
@@ -95,7 +95,7 @@ class Controllers:
                 vm_counts=counts,
                 config=CONFIG,
                 launcher_image=IMAGE,
-                now=_now(late),
+                now=_now(hours),
             )
         )
 
@@ -110,12 +110,12 @@ class Controllers:
     def look(self, which: Which, state: State, seen: Seen) -> Step | None:
         """A pass on what is seen, up to where time matters; None when it would do nothing."""
         passing = Pass(seen)
-        plan = self.plan(which, passing, state.late)
+        plan = self.plan(which, passing, state.hours)
         while plan is not None and plan.ask is not None:
             answered = self._answer(which, plan.ask, state, passing)
             if answered is None:
                 return None
-            passing, plan = answered, self.plan(which, answered, state.late)
+            passing, plan = answered, self.plan(which, answered, state.hours)
         if plan is None or plan.action is None:
             return None
         if passing.live and isinstance(plan.action, Create | Delete):
@@ -124,7 +124,7 @@ class Controllers:
 
     def act(self, which: Which, state: State, passing: Pass) -> Step:
         """The write that a pass is at. The pass is followed on only into another creation or deletion."""
-        plan = self.plan(which, passing, state.late)
+        plan = self.plan(which, passing, state.hours)
         assert plan is not None and plan.action is not None
         try:
             after, answer = self._perform(state, passing, plan.action)
@@ -133,7 +133,7 @@ class Controllers:
         looked = passing.seen if passing.live else state.seen
         wrote = Wrote(plan.action, state, after, looked)
         learned = self._learned(passing, plan.action, answer)
-        follows = self.plan(which, learned, state.late)
+        follows = self.plan(which, learned, state.hours)
         risky = follows is not None and isinstance(follows.action, Create | Delete)
         return Step(after, learned if risky else None, wrote)
 
@@ -206,8 +206,8 @@ def _revision(state: State, action: Any) -> State:
     return state._replace(revisions=tuple(sorted({*state.revisions, name})))
 
 
-def _now(late: bool) -> float:
-    return parse_time(LATER if late else NOW)
+def _now(hours: int) -> float:
+    return parse_time(clock(hours))
 
 
 def stale_views(which: Which, now: Seen, frozen: Seen) -> Iterator[Seen]:

@@ -16,6 +16,8 @@ from tests.worlds.laws import Broken, Laws
 from tests.worlds.server import Server
 from tests.worlds.state import Pass, Seen, State, Which, key
 
+#: waits of one life: a back-off, and a pod that went politely
+MOST_HOURS = 3
 BOTH: tuple[Which, Which] = ("vm", "vmi")
 
 
@@ -151,14 +153,14 @@ class Explorer:
 
     def _clock(self, state: State) -> Iterator[Edge]:
         """Time passes only when everybody waits for it."""
-        if not state.late and self._waits(state) and not any(agents.steps(self.server, state)):
+        if state.hours < MOST_HOURS and self._waits(state) and not any(agents.steps(self.server, state)):
             idle = state.vm_pass is None and state.vmi_pass is None and state.zombie is None and state.frozen is None
             if idle and not any(self._controllers.look(which, state, state.seen) for which in BOTH):
-                yield Edge("two hours pass", state._replace(late=True), own=True)
+                yield Edge("an hour passes", state._replace(hours=state.hours + 1), own=True)
 
     def _waits(self, state: State) -> bool:
         for which in BOTH:
-            plan = self._controllers.plan(which, Pass(state.seen), state.late)
+            plan = self._controllers.plan(which, Pass(state.seen), state.hours)
             if plan is not None and plan.again_in is not None:
                 return True
         return False

@@ -16,7 +16,7 @@ TEMPLATE: Json = {
 
 def vm_world(server: Server, strategy: str, budget: Budget) -> State:
     """A VM that was just created."""
-    empty = State(None, None, (), (), 0, False, None, None, None, None, budget)
+    empty = State(None, None, (), (), 0, 0, None, None, None, None, budget)
     body = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",
@@ -28,7 +28,7 @@ def vm_world(server: Server, strategy: str, budget: Budget) -> State:
 
 def vmi_world(server: Server, budget: Budget) -> State:
     """A VMI without VM that was just created."""
-    empty = State(None, None, (), (), 0, False, None, None, None, None, budget)
+    empty = State(None, None, (), (), 0, 0, None, None, None, None, budget)
     body = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachineInstance",

@@ -8,9 +8,12 @@ from api.lens_patch import PatchError, apply_patch
 from tests.worlds.state import Bodies, Json, Obj, State
 
 NOW = "2026-01-01T00:00:00Z"
-LATER = "2026-01-01T02:00:00Z"
 #: marks what was made when its owner was gone, going or, for a pod, past waiting: only a replaced leader does that
 LATE = "late"
+
+
+def clock(hours: int) -> str:
+    return f"2026-01-01T{hours:02}:00:00Z"
 
 
 class Refused(Exception):
@@ -136,7 +139,7 @@ class Server:
         return slot == "vmi" or owner["status"]["phase"] in ("", "Pending", "Scheduling")
 
     def _clock(self, state: State) -> str:
-        return LATER if state.late else NOW
+        return clock(state.hours)
 
     def _stored(self, state: State, body: Json) -> Obj:
         body = {**body, "metadata": {key: value for key, value in body["metadata"].items() if key != "resourceVersion"}}

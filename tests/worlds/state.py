@@ -58,7 +58,7 @@ class State(NamedTuple):
     pods: tuple[Obj, ...]
     revisions: tuple[str, ...]
     uids: int
-    late: bool  # the clock has jumped far ahead
+    hours: int  # what the clock shows: it moves only when everybody waits
     vm_pass: Pass | None
     vmi_pass: Pass | None
     zombie: tuple[Which, Pass] | None

@@ -18,7 +18,8 @@ from virt_model.phases import Phase, RunStrategy, run_strategy
 Json = dict[str, Any]
 
 
-def _time(text: Any) -> float | None:
+def seconds(text: Any) -> float | None:
+    """Seconds since 1970 of a stamp, None when it is none."""
     try:
         return parse_time(text) if isinstance(text, str) else None
     except InvalidTime:
@@ -76,11 +77,11 @@ class Seen(msgspec.Struct, frozen=True):
 
     @property
     def deleted_at(self) -> float | None:
-        return _time(self.metadata.get("deletionTimestamp"))
+        return seconds(self.metadata.get("deletionTimestamp"))
 
     @property
     def created_at(self) -> float | None:
-        return _time(self.metadata.get("creationTimestamp"))
+        return seconds(self.metadata.get("creationTimestamp"))
 
     @property
     def conditions(self) -> Conditions:
@@ -183,7 +184,7 @@ class Pod(Seen, frozen=True):
     def compute_ended_at(self) -> float | None:
         for each in self.status.get("containerStatuses") or ():
             if each.get("name") == "compute":
-                return _time(((each.get("state") or {}).get("terminated") or {}).get("finishedAt"))
+                return seconds(((each.get("state") or {}).get("terminated") or {}).get("finishedAt"))
         return None
 
     @property

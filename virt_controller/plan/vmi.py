@@ -17,7 +17,7 @@ from typing import Any, Final
 from api.time import format_time
 from virt_controller.plan import launcher_pod, patch, vm_start, vmi_status
 from virt_controller.plan.actions import SETTLED, Action, Create, Delete, Event, Kind, Merge, Patch, Plan, Question
-from virt_controller.plan.seen import Pod
+from virt_controller.plan.seen import Pod, seconds
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import conditions, labels, readiness
 from virt_model.conditions import Type
@@ -27,6 +27,8 @@ Json = dict[str, Any]
 
 #: seconds that virt-handler has to say how a guest ended whose launcher is over
 HANDLER_PATIENCE: Final = 60.0
+#: the same, once the pod is gone that had been told to go
+POLITE_PATIENCE: Final = 5.0
 
 
 def plan(world: VmiWorld) -> Plan:
@@ -76,8 +78,8 @@ def _scheduling(world: VmiWorld) -> Plan:
 
 def _handed_over(world: VmiWorld) -> Plan:
     pod = world.pod
-    if pod is None and not world.pods:
-        return _in_live_world(world, _fail(world, "its launcher pod is gone"))
+    if not world.pods:
+        return _pod_gone(world)
     if world.node_lost and all(each.finished for each in world.pods):
         return Plan(action=_fail(world, "nobody answers for its node", reason="NodeUnresponsive"))
     if pod is not None and (opened := _open_gate(world, pod)):
@@ -87,6 +89,24 @@ def _handed_over(world: VmiWorld) -> Plan:
         return Plan(action=_fail(world, "its launcher ended and virt-handler has not said so"))
     written = _write_conditions(world, vmi_status.ready(world.vmi.conditions, world.vmi.phase, pod, world.now))
     return written if written.action is not None else Plan(again_in=unnoticed)
+
+
+def _pod_gone(world: VmiWorld) -> Plan:
+    """A pod that went by force took the guest with it. One that went politely ended its guest first, and virt-handler
+    may be just about to say how: it gets a moment, counted from the condition that tells of the missing pod.
+    """
+    reason = conditions.reason_of(world.vmi.conditions, Type.READY)
+    if reason == readiness.TERMINATING.reason:
+        if not world.live:
+            return Plan(ask=Question.LIVE)
+        found = conditions.put(world.vmi.conditions, readiness.NO_POD, format_time(world.now))
+        return _write_conditions(world, found)
+    if reason == readiness.NO_POD.reason:
+        told = conditions.find(world.vmi.conditions, Type.READY) or {}
+        since = seconds(told.get("lastProbeTime"))
+        if since is not None and 0 <= world.now - since < POLITE_PATIENCE:
+            return Plan(again_in=since + POLITE_PATIENCE - world.now)
+    return _in_live_world(world, _fail(world, "its launcher pod is gone"))
 
 
 def _unnoticed_end(world: VmiWorld, pod: Pod | None) -> float | None:
