@@ -34,10 +34,16 @@ from virt_runtime.tls import ClientContexts
 LOG = logging.getLogger(__name__)
 LONGEST_MESSAGE = 1 << 20  # bytes
 DIAL_TIMEOUT = 10.0  # seconds
+PATIENCE = 8.0  # seconds that a handler may take to come back
+RETRY_SECONDS = 0.5
 FAREWELL_TIMEOUT = 2.0  # seconds that a side which was told goodbye may take to say it back
 _HANDLER = "virt-handler"
 
 Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
+
+
+class _HandlerAway(Exception):
+    """The handler of a node cannot be reached now; it may just be starting anew."""
 
 
 class Streams:
@@ -85,12 +91,24 @@ class Streams:
         return vmi
 
     async def _dial(self, node: str, namespace: str, name: str, stream: str) -> aiohttp.ClientWebSocketResponse:
+        """The handler's end, with some patience for one that restarts."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while True:
+            try:
+                return await self._dial_once(node, namespace, name, stream)
+            except _HandlerAway as away:
+                LOG.info("no console of %s/%s yet: %s", namespace, name, away)
+                if asyncio.get_running_loop().time() + RETRY_SECONDS > deadline:
+                    raise CallFailed(internal_error(str(away))) from away
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _dial_once(self, node: str, namespace: str, name: str, stream: str) -> aiohttp.ClientWebSocketResponse:
         pods = await self._kube.list(
             PODS, self._namespace, f"{labels.ROLE}={_HANDLER}", field_selector=f"spec.nodeName={node}"
         )
         address = handler_address(pods)
         if address is None:
-            raise CallFailed(internal_error(f"no virt-handler is ready on node {node}"))
+            raise _HandlerAway(f"no virt-handler is ready on node {node}")
         url = handler_url(address, self._port, namespace, name, stream)
         try:
             async with asyncio.timeout(DIAL_TIMEOUT):
@@ -107,8 +125,7 @@ class Streams:
             why = f"Can't connect to websocket ({error.status}): websocket: bad handshake"
             raise CallFailed(internal_error(why)) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            LOG.warning("cannot reach virt-handler at %s: %s", url, error)
-            raise CallFailed(internal_error(f"cannot reach virt-handler on node {node}: {error}")) from error
+            raise _HandlerAway(f"cannot reach virt-handler on node {node}: {error}") from error
 
 
 async def join(one: Socket, other: Socket) -> None:

@@ -19,6 +19,7 @@ from aiohttp import web
 from yarl import URL
 
 from tests.fakes.kube import FakeKube, fake_kube
+from virt_api.adapters import streams
 from virt_api.main import METRICS, flags_parser, serve
 from virt_runtime.metrics import Metrics
 from virt_runtime.serve import serving
@@ -315,7 +316,10 @@ async def test_bytes_pass_both_ways_and_the_end_is_told(tmp_path: Path) -> None:
         (_vmi(node="node02"), 500, "Internal error occurred: no virt-handler is ready on node node02"),
     ],
 )
-async def test_why_there_is_no_console(tmp_path: Path, vmi: Any, code: int, message: str) -> None:
+async def test_why_there_is_no_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vmi: Any, code: int, message: str
+) -> None:
+    monkeypatch.setattr(streams, "PATIENCE", 0.0)
     async with bench(tmp_path) as api:
         if vmi:
             api.fake.put(VMIS, vmi)
@@ -324,6 +328,24 @@ async def test_why_there_is_no_console(tmp_path: Path, vmi: Any, code: int, mess
         async with api.front.get(api.url + CONSOLE, headers=headers) as answer:
             assert answer.status == code
             assert (await answer.json())["message"].endswith(message)
+
+
+async def test_a_handler_that_restarts_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "RETRY_SECONDS", 0.01)
+    async with bench(tmp_path) as api:
+        api.fake.put(VMIS, _vmi())
+        ready = api.stored(f"{PODS}/h")
+        api.fake.put(PODS, {**ready, "status": {"podIP": "127.0.0.1", "conditions": []}})
+        opening = asyncio.ensure_future(api.front.ws_connect(api.url + CONSOLE, headers=ALICE))
+        async with asyncio.timeout(5):
+            while ("GET", PODS) not in api.fake.requests:
+                await asyncio.sleep(0.01)
+        assert not opening.done()
+        api.fake.put(PODS, ready)
+        console = await asyncio.wait_for(opening, 5)
+        await console.send_bytes(b"there?")
+        assert await console.receive_bytes(timeout=5) == b"there?"
+        await console.close()
 
 
 async def test_a_caller_who_does_not_read_stops_the_guest_and_not_our_memory(tmp_path: Path) -> None:
