@@ -10,10 +10,11 @@
  guest over                                   phase, then dismiss the launcher
  VMI or pod being deleted                     ACPI every 5 s within the grace time, then kill
  paused by an I/O error                       resume, with longer and longer waits
- else                                         network, domain, status Scheduled → +LiveMigratable → Running
+ else                                         network, domain, status Scheduled → Running
 
 The launcher may be set to work before the VMI is Scheduled (one VMI UID has one possible launcher pod); its status is
-written only from Scheduled on, when virt-controller has handed the object over.
+written only from Scheduled on, when virt-controller has handed the object over. By then the guest mostly runs, so that
+one write says everything: that it runs, where its disks and NICs are, and whether it could be migrated.
 """
 
 from __future__ import annotations
@@ -235,11 +236,11 @@ def _run(seen: Observed, phase: Phase) -> Plan:
         return Plan((SetUpNetwork(),))  # adopted: its DHCP is opened anew
     if not phase.handed_over:
         return Plan((), _until_retry(seen))
+    if seen.domain.alive:
+        return _show_running(seen, phase)
     if not status.is_taken_over(seen.vmi):
         return Plan((WriteStatus(status.taken_over(seen.vmi)),))
-    if not seen.domain.alive:
-        return _report_problem(seen)
-    return _show_running(seen, phase)
+    return _report_problem(seen)
 
 
 def _make(seen: Observed) -> tuple[Action, ...]:
@@ -252,7 +253,8 @@ def _show_running(seen: Observed, phase: Phase) -> Plan:
     assert seen.vmi is not None and seen.domain is not None
     if seen.domain.stopped_by_io and seen.resume_at <= seen.now:
         return Plan((Tell("Warning", "IOerror", _io_error(seen.domain)), Resume()))
-    new = status.running(seen.vmi, seen.domain, seen.addresses, seen.wall)
+    vmi = seen.vmi if status.is_taken_over(seen.vmi) else {**seen.vmi, "status": status.taken_over(seen.vmi)}
+    new = status.running(vmi, seen.domain, seen.addresses, seen.wall)
     if phase is Phase.SCHEDULED:
         new = status.with_readiness(new, seen.pod, seen.wall)
     actions: tuple[Action, ...] = () if new == seen.vmi.get("status") else (WriteStatus(new),)

@@ -1,6 +1,6 @@
 """The status of a VMI as virt-handler writes it: one function per moment of its life. Pure.
 
-Scheduled ─► +LiveMigratable ─► Running +interfaces, targets, machine ─► … ─► Succeeded or Failed, −addresses
+Scheduled ─► Running +migratable, interfaces, targets, machine ─► … ─► Succeeded or Failed, −addresses
 """
 
 from __future__ import annotations

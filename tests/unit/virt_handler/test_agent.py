@@ -51,7 +51,7 @@ async def test_plain_life(world: NodeWorld) -> None:
         world.delete("a")
         await until(lambda: world.phase("a") == "Succeeded")
         assert "ipAddress" not in world.vmi("a")["status"]["interfaces"][0]
-        assert world.writes_to_vmis() == 3
+        assert world.writes_to_vmis() == 2
         await until(lambda: launcher.poll() == 0)
         await until(lambda: not list((world.root / "private/ghost-records").iterdir()))
         await until(lambda: len(world.events()) == 5)

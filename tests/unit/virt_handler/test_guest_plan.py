@@ -80,13 +80,11 @@ def test_every_situation_has_an_answer_and_safety_holds_in_all() -> None:
 
 
 def test_a_settled_guest_costs_nothing() -> None:
-    written = [action.status for action in plan(seen()).actions if isinstance(action, guest.WriteStatus)]
-    taken_over = {**vmi("Scheduled"), "status": written[0]}
-    (running, started) = plan(seen(vmi=taken_over)).actions
+    (running, started) = plan(seen()).actions
     assert isinstance(running, guest.WriteStatus) and started == guest.Tell(
         "Normal", "Started", "VirtualMachineInstance started."
     )
-    assert plan(seen(vmi={**taken_over, "status": running.status}, now=10_000.0)) == guest.NOTHING
+    assert plan(seen(vmi={**vmi("Running"), "status": running.status}, now=10_000.0)) == guest.NOTHING
 
 
 def test_from_socket_to_domain() -> None:
@@ -144,7 +142,8 @@ def test_a_final_vmi_with_a_live_guest_is_killed_then_dismissed_then_forgotten()
 
 def test_a_guest_that_a_disk_stopped_is_resumed_later_and_later() -> None:
     stopped = Domain(status="paused", reason="ioerror", paused_on_volume="root")
-    (written, _) = plan(seen(vmi=vmi_taken_over())).actions
+    (written, _) = plan(seen()).actions
+    assert isinstance(written, guest.WriteStatus)
     running = {"vmi": {**vmi("Running"), "status": written.status}, "domain": stopped}
     told, resume = plan(seen(**running)).actions
     assert told == guest.Tell("Warning", "IOerror", "VM Paused due to IO error at the volume: root")
@@ -157,12 +156,6 @@ def test_a_guest_that_a_disk_stopped_is_resumed_later_and_later() -> None:
     assert (first, clock.resume_at - 1005.0) == (5.0, 10.0)
     clock.resumed(2000.0)
     assert clock.resume_at == 2005.0
-
-
-def vmi_taken_over() -> dict[str, Any]:
-    (written,) = plan(seen()).actions
-    assert isinstance(written, guest.WriteStatus)
-    return {**vmi("Scheduled"), "status": written.status}
 
 
 def test_a_network_that_cannot_be_fails_the_vmi_with_its_reason() -> None:
