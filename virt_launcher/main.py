@@ -65,6 +65,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--ovmf-path", default="/usr/share/OVMF", help="directory of the UEFI images")
     parser.add_argument("--socket-dir", default=paths.SOCKETS, help="where launcher-sock appears")
     parser.add_argument("--embed-root", default=paths.LIBVIRT_RUNTIME, help="directory of libvirt's embedded driver")
+    parser.add_argument("--allow-emulation", action="store_true", help="said by virt-handler with each Sync as well")
     flags, unknown = parser.parse_known_args(arguments)
     if unknown:
         print(f"virt-launcher: ignoring {' '.join(unknown)}", file=sys.stderr)
