@@ -129,6 +129,7 @@ def test_a_family_can_be_chosen() -> None:
         ("0", "1Gi", "1Gi"),
         ("100m", "900m", "1"),
         ("1k", "1Ki", "2024"),
+        ("0.00048828125Ki", "2047.5", "2048"),
     ],
 )
 def test_sums_keep_the_family_of_the_first(left: str, right: str, total: str) -> None:

@@ -80,6 +80,12 @@ def test_messages(raw: Any, messages: list[str]) -> None:
     assert check("VirtualMachineInstance", raw) == messages
 
 
+def test_messages_come_in_order_of_field() -> None:
+    assert check("VirtualMachineInstance", vmi(subdomain=1, hostname=1, architecture=1)) == [
+        f'spec.{name} in body must be of type string: "integer"' for name in ("architecture", "hostname", "subdomain")
+    ]
+
+
 def test_a_template_may_carry_the_null_that_clients_write() -> None:
     template = {"metadata": {"creationTimestamp": None}, "spec": ENOUGH}
     assert check("VirtualMachine", {"spec": {"template": template}}) == []
