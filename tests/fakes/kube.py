@@ -250,7 +250,10 @@ class FakeKube:
         if version and version != present["metadata"]["resourceVersion"]:
             raise Refused(409, "Conflict", "the object has been modified")
         if target.subresource in ("status", "approval"):
-            body = {**present, "status": body.get("status")}
+            metadata = present["metadata"]
+            if target.plural == "pods":  # a real server lets a pod's labels change through this door too
+                metadata = {**metadata, "labels": (body.get("metadata") or {}).get("labels") or {}}
+            body = {**present, "metadata": metadata, "status": body.get("status")}
         body["metadata"] = {**body["metadata"], "uid": present["metadata"]["uid"]}
         if body["metadata"].get("deletionTimestamp") and not body["metadata"].get("finalizers"):
             return self._erase(self._key(target))

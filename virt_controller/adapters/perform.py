@@ -22,7 +22,7 @@ RESOURCES: Final[dict[Kind, Resource]] = {
     Kind.NODE: resources.NODES,
     Kind.REVISION: resources.CONTROLLER_REVISIONS,
 }
-#: more steps than any object ever needs in one pass: what exceeds it goes round in circles
+#: more steps than any object ever needs in one pass; what exceeds it, or writes the same twice, goes round in circles
 MOST_STEPS: Final = 24
 
 Emit = Callable[[Event], None]
@@ -142,6 +142,7 @@ async def drive(
     perform: Performer,
 ) -> float | None:
     """Plan and perform until nothing is left; gives the seconds until the next look, if one is due by the clock."""
+    last: Action | None = None
     for _ in range(MOST_STEPS):
         step = plan(world)
         if step.ask is not None:
@@ -149,13 +150,16 @@ async def drive(
             if answered is None:
                 return None
             world = answered
-        elif step.action is not None:
+        elif step.action is not None and step.action != last:
+            last = step.action
             outcome = await perform(step.action)
             world = _after(world, step.action, outcome)
         elif step.refused:
             raise Refused
-        else:
+        elif step.action is None:
             return step.again_in
+        else:
+            break
     raise RuntimeError(f"no end of steps: {step}")
 
 

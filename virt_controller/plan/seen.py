@@ -138,6 +138,12 @@ class Vmi(Seen, frozen=True):
         steps = self.status.get("phaseTransitionTimestamps") or []
         return self.phase is Phase.RUNNING or any(step.get("phase") == Phase.RUNNING for step in steps)
 
+    def entered_at(self, phase: Phase) -> float | None:
+        """When it came into a phase, if it did."""
+        steps = self.status.get("phaseTransitionTimestamps") or []
+        stamps = [step.get("phaseTransitionTimestamp") for step in steps if step.get("phase") == phase]
+        return seconds(stamps[-1]) if stamps else None
+
     @property
     def node(self) -> str:
         return str(self.status.get("nodeName") or "")

@@ -20,14 +20,16 @@ from virt_controller.plan.actions import SETTLED, Action, Create, Delete, Event,
 from virt_controller.plan.seen import Vmi
 from virt_controller.plan.strategy import Verb
 from virt_controller.plan.vm_world import VmWorld
-from virt_model import conditions, labels
+from virt_model import conditions, labels, readiness
 from virt_model.conditions import Condition, Type
+from virt_model.phases import Phase
 
 Json = dict[str, Any]
 
 #: seconds for which news that is about to be overtaken may be held back (see _overtaken)
 PATIENCE: Final = 2.0
 _LOOK_AGAIN: Final = 1.0
+_NEVER_HELD: Final = ("stateChangeRequests", "startFailure")
 
 
 def plan(world: VmWorld) -> Plan:
@@ -139,7 +141,8 @@ def _let_go_of_ended(world: VmWorld) -> Plan | None:
         return None
     if not backoff.counted(world.vm, vmi):
         return None  # the status write that follows counts it
-    return Plan(action=_patch_vmi(vmi, without_finalizers(vmi.raw, labels.VM_FINALIZER), "its failure is counted"))
+    let_go = without_finalizers(vmi.raw, labels.VM_FINALIZER)
+    return _in_live_world(world, _patch_vmi(vmi, let_go, "its failure is counted"))
 
 
 def _show(world: VmWorld, verb: Verb) -> Plan:
@@ -152,21 +155,26 @@ def _show(world: VmWorld, verb: Verb) -> Plan:
 def _overtaken(world: VmWorld, wanted: Json) -> bool:
     """Whether the next news is certain to come at once, so that writing this news would be a write for nothing.
 
-    A VMI that was just made has no Ready condition yet, one that was just deleted has not heard of it: the VMI
-    controller will speak within milliseconds. What must be remembered is never held back.
+    A VMI that was just made has no Ready condition yet, one that was just deleted has not heard of it, one that just
+    began to run is not called ready yet: the next word comes within milliseconds. What must be remembered is never
+    held back.
     """
     vmi = world.own
-    if vmi is None or any(
-        wanted.get(key) != world.vm.status.get(key) for key in ("stateChangeRequests", "startFailure")
-    ):
+    if vmi is None or any(wanted.get(key) != world.vm.status.get(key) for key in _NEVER_HELD):
         return False
+    since = _unheard_since(vmi)
+    return since is not None and 0 <= world.now - since < PATIENCE
+
+
+def _unheard_since(vmi: Vmi) -> float | None:
+    """When that happened of which the VMI's Ready condition does not tell yet; None when it is up to date."""
     if vmi.deleting:
-        since = vmi.deleted_at
-        due = not vmi.phase.final and conditions.is_true(vmi.conditions, Type.READY)
-    else:
-        since = vmi.created_at
-        due = vmi.phase.before_scheduled and conditions.find(vmi.conditions, Type.READY) is None
-    return due and since is not None and 0 <= world.now - since < PATIENCE
+        late = not vmi.phase.final and conditions.is_true(vmi.conditions, Type.READY)
+        return vmi.deleted_at if late else None
+    if vmi.phase.before_scheduled and conditions.find(vmi.conditions, Type.READY) is None:
+        return vmi.created_at
+    late = conditions.reason_of(vmi.conditions, Type.READY) == readiness.NOT_RUNNING.reason
+    return vmi.entered_at(Phase.RUNNING) if vmi.phase is Phase.RUNNING and late else None
 
 
 def _again_in(world: VmWorld, verb: Verb) -> float | None:
