@@ -58,9 +58,11 @@ class Reflector:
             try:
                 if not self._version:
                     await self._relist()
-                await self._follow()
+                if not await self._follow():
+                    await asyncio.sleep(FIRST_WAIT)
             except Gone:
                 self._version = ""
+                await asyncio.sleep(FIRST_WAIT * random.random())
             except ApiError as error:
                 await self._back_off(error)
 
@@ -75,7 +77,9 @@ class Reflector:
         self._version = listing.resource_version
         self.store.synced.set()
 
-    async def _follow(self) -> None:
+    async def _follow(self) -> bool:
+        """One watch; False when it ended without a word, as a server does that is not ready yet."""
+        heard = False
         seconds = random.randint(WATCH_SECONDS, 2 * WATCH_SECONDS)
         async for event in self._kube.watch(
             self._res,
@@ -84,12 +88,13 @@ class Reflector:
             timeout_seconds=seconds,
             metadata_only=self._metadata_only,
         ):
-            self._failures = 0
+            self._failures, heard = 0, True
             if event.type in ("ADDED", "MODIFIED"):
                 self._put(event.object)
             elif event.type == "DELETED":
                 self._drop(key_of(event.object))
             self._version = event.object["metadata"]["resourceVersion"]
+        return heard
 
     def _put(self, obj: Json) -> None:
         obj["metadata"].pop("managedFields", None)
