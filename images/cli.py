@@ -49,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (HostError, MissingSource, MissingLibraries) as problem:
         print(f"images: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("images: interrupted; what is finished stays, run it again to go on", file=sys.stderr)
+        return 130
 
 
 def _build(options: argparse.Namespace, cache: Cache) -> int:

@@ -131,8 +131,8 @@ ethernets:
             [
                 "ip -6 addr add fd10:0:2::2/120 dev eth0",
                 "ip -4 addr add 10.0.0.3/24 dev eth0",
-                "ip -6 route add default via fd10:0:2::1 dev eth0",
-                "ip -4 route add default via 10.0.0.1 dev eth0",
+                "ip -6 route replace default via fd10:0:2::1 dev eth0 onlink",
+                "ip -4 route replace default via 10.0.0.1 dev eth0 onlink",
             ],
         ),
         ("eth1", ["ip -4 addr add 10.9.9.9/16 dev eth1"]),

@@ -14,6 +14,6 @@ $1 == "addresses:" { listing = 1; sub(/^ *addresses: */, ""); add($0); next }
 listing && $1 == "-" { sub(/^ *- */, ""); add($0); next }
 { listing = 0 }
 $1 == "gateway4:" || $1 == "gateway6:" {
-	gateways = gateways "ip " family(plain($2)) " route add default via " plain($2) " dev " card "\n"
+	gateways = gateways "ip " family(plain($2)) " route replace default via " plain($2) " dev " card " onlink\n"
 }
 END { printf "%s", gateways }
