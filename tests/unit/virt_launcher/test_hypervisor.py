@@ -1,0 +1,39 @@
+"""A real domain in libvirt's embedded driver, where there is one: created, paused, killed, and its end reported.
+
+The guest is a disk of zeroes: its firmware runs, and that is all that counts here.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.virt_launcher.conftest import Embedded
+from virt_ipc.errors import LauncherRefused
+from virt_ipc.messages import Reason, Status
+
+XML = """
+<domain type='qemu'><name>ns_a</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='q35'>hvm</type></os><features><acpi/></features>
+  <devices><controller type='usb' model='none'/><memballoon model='none'/></devices>
+</domain>
+"""
+
+
+def test_a_life(embedded: Embedded) -> None:
+    hypervisor, seen = embedded.hypervisor, embedded.seen
+    with pytest.raises(LauncherRefused, match="libvirt: "):
+        hypervisor.create(XML.replace("q35", "abacus"), paused=False)
+    assert seen.reports == []
+    report = hypervisor.create(XML, paused=True)
+    assert report.status is Status.PAUSED and report.machine_type.startswith("pc-q35-")
+    hypervisor.unpause()
+    seen.wait(Status.RUNNING, Reason.UNPAUSED)
+    hypervisor.pause()
+    hypervisor.pause()
+    seen.wait(Status.PAUSED, Reason.USER)
+    hypervisor.unpause()
+    hypervisor.kill()
+    seen.wait(Status.SHUTOFF, Reason.DESTROYED)
+    hypervisor.kill()
+    hypervisor.shutdown()
+    assert {report.reason for report in seen.reports if report.status is Status.SHUTOFF} == {Reason.DESTROYED}
