@@ -14,8 +14,9 @@ import pytest
 
 from virt_handler.adapters import nft, pod_network
 from virt_handler.adapters.dhcp_server import DhcpServer, open_sockets
+from virt_handler.adapters.netlink import Netlink
 from virt_handler.plan.dhcp_options import Resolver, lease_of
-from virt_handler.plan.network import Wiring
+from virt_handler.plan.network import PodLink, Wiring
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not os.path.exists("/dev/net/tun") or not shutil.which("nsenter"),
@@ -175,6 +176,56 @@ def test_a_second_set_up_changes_nothing(world: tuple[int, int]) -> None:
     inside(pod, lambda: pod_network.setup(wirings, False))
     assert inside(pod, lambda: (pod_network.observe(), _rules(nft.ruleset()))) == before
     assert {family.guest for family in wirings[0].families} == {"10.0.2.2", "fd10:0:2::2"}
+
+
+class Crash(Exception):
+    """The agent dies here."""
+
+
+@pytest.mark.parametrize("binding", ["masquerade", "bridge"])
+def test_a_crash_at_any_step_is_made_good_by_the_next_agent(binding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = Netlink.do
+
+    def dies_after(steps: int) -> tuple[bool, Any]:
+        """(whether it died, what the network is after another agent has followed) for a death after so many steps."""
+        outside, pod = new_namespace(), new_namespace()
+        connect_pod(outside, pod)
+        wirings = inside(pod, lambda: pod_network.plan(vmi(binding)))
+        left = [steps]
+
+        def do(self: Netlink, kind: int, body: bytes, flags: int = 0) -> None:
+            if left[0] == 0:
+                raise Crash
+            left[0] -= 1
+            done(self, kind, body, flags)
+
+        monkeypatch.setattr(Netlink, "do", do)
+        try:
+            inside(pod, lambda: pod_network.setup(wirings, False))
+            died = False
+        except Crash:
+            died = True
+        monkeypatch.setattr(Netlink, "do", done)
+        inside(pod, lambda: pod_network.setup(wirings, False))
+        seen = inside(pod, lambda: (_shape(pod_network.observe()), _rules(nft.ruleset())))
+        os.close(outside)
+        os.close(pod)
+        return died, seen
+
+    _, whole = dies_after(1000)
+    deaths = 0
+    for steps in range(1000):
+        died, seen = dies_after(steps)
+        assert seen == whole, f"after {steps} steps"
+        deaths += died
+        if not died:
+            break
+    assert deaths > 5
+
+
+def _shape(links: dict[str, PodLink]) -> list[tuple[str, int, tuple[str, ...]]]:
+    """Links without the MAC of the tap, which is random, and without routes, which come and go with carriers."""
+    return sorted((link.name, link.mtu, link.addresses) for link in links.values())
 
 
 def _rules(ruleset: dict[str, Any]) -> list[tuple[str, str, str]]:
