@@ -5,9 +5,11 @@ The API server's webhook refuses the same earlier and better; this table is what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from api.disk import Disk
 from api.domain import DomainSpec
+from api.network import Interface
 from virt_launcher.plan.boot import ARCHITECTURES
 from virt_launcher.plan.guest import Guest
 from virt_launcher.plan.refusal import CannotBuild
@@ -56,4 +58,20 @@ def _devices(domain: DomainSpec) -> Mapping[str, object]:
         "devices.tpm": devices.tpm and devices.tpm.enabled is not False,
         "devices.downwardMetrics": devices.downward_metrics,
         "devices.autoattachVSOCK": devices.autoattach_vsock,
-    } | {f"devices.disks[{disk.name}].dedicatedIOThread": disk.dedicated_io_thread for disk in devices.disks}
+        **{f"devices.disks[{disk.name}].{field}": there for disk in devices.disks for field, there in _disk(disk)},
+        **{
+            f"devices.interfaces[{nic.name}].{field}": there for nic in devices.interfaces for field, there in _nic(nic)
+        },
+    }
+
+
+def _disk(disk: Disk) -> Iterator[tuple[str, object]]:
+    yield "dedicatedIOThread", disk.dedicated_io_thread
+    yield "changedBlockTracking", disk.changed_block_tracking
+    yield "blockSize.matchVolume", disk.block_size and disk.block_size.match_volume
+    yield "tag", disk.tag
+
+
+def _nic(nic: Interface) -> Iterator[tuple[str, object]]:
+    yield "state absent", nic.state == "absent"
+    yield "tag", nic.tag
