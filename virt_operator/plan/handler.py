@@ -57,7 +57,7 @@ def _container(settings: Settings) -> Json:
             {"name": "metrics", "containerPort": PORT, "protocol": "TCP"},
             {"name": "console", "containerPort": CONSOLE_PORT, "protocol": "TCP"},
         ],
-        "resources": requests("10m", "80Mi"),
+        "resources": requests("100m", "80Mi"),  # its share when many guests boot at once
         "securityContext": PRIVILEGED,
         "volumeMounts": [
             mount("private", "/var/run/kubevirt-private"),
