@@ -84,7 +84,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("bare, stale", "always, guest ends, stale"),
     ),
     Mutant("a VMI is made on the word of the cache", _believing(vm, "_start"), ("always, halted, stale",)),
-    Mutant("a VMI is stopped on the word of the cache", _believing(vm, "_act"), ("always, halt and back, stale",)),
+    Mutant("a VMI is stopped on the word of the cache", _believing(vm, "_act"), ("halted, always, stale",)),
     Mutant("a VM goes without waiting for its VMI", _with_world(vm, "_leave", vmi=None), ("always, deleted",)),
     Mutant("Always leaves an ended guest", _table((ALWAYS, State.SUCCEEDED), Verb.KEEP), ("always, guest ends",)),
     Mutant(

@@ -45,7 +45,7 @@ SCENARIOS: dict[str, tuple[str | None, Budget]] = {
     "bare, two leaders": (None, Budget(user=("delete vmi",), takeovers=1)),
     "always, halt and back": ("Always", Budget(user=("halt", "always"))),
     "always, halted, stale": ("Always", Budget(user=("halt",), stale=1)),
-    "always, halt and back, stale": ("Always", Budget(user=("halt", "always"), stale=1)),
+    "halted, always, stale": ("Halted", Budget(user=("always",), stale=1)),
     "always, restart": ("Always", Budget(user=("restart",))),
     "always, guest ends": ("Always", Budget(guest_ends=1)),
     "always, guest ends, stale": ("Always", Budget(guest_ends=1, stale=1)),
