@@ -43,7 +43,7 @@ _JSON = st.recursive(
 
 
 @pytest.mark.parametrize("path", sorted(ADMISSIONS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(new=_JSON, old=st.none() | _JSON)
 def test_any_json_gets_a_verdict(path: str, new: Any, old: Any) -> None:
     response = ask(path, new, old)
@@ -86,7 +86,7 @@ _SPECS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(spec=_SPECS)
 def test_defaults_settle_at_once(spec: Any) -> None:
     vmi = {"metadata": {"name": "x"}, "spec": spec}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from tests.unit.virtctl.api_server import GROUP, REPOSITORY, ApiServer, api_server
+from virt_runtime import transport
 from virtctl.main import main
 
 VM = f"{GROUP}/v1/namespaces/ns/virtualmachines/a"
@@ -127,7 +127,10 @@ def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], words: list[s
     assert (said.out, said.err) == ("", line + "\n")
 
 
-def test_a_cluster_out_of_reach_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cluster_out_of_reach_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(transport, "FIRST_WAIT", 0.001)
     assert main(["start", "a", "--server", "http://127.0.0.1:1"]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
