@@ -108,7 +108,9 @@ class Node:
             return "the kubelet has not taken the device plugins yet"
         return None if self._heartbeat.beaten.is_set() else "the API has not taken a heartbeat yet"
 
-    def _labels(self) -> dict[str, str]:
+    def _labels(self) -> dict[str, str] | None:
+        if self._facts is None:
+            return None
         return wanted_labels(self._facts, self._kvm_usable, self._caches.config().obsolete_cpu_models)
 
     async def run(self) -> None:

@@ -25,8 +25,8 @@ FIRST_GRACE = 10.0
 LAST_WORD_SECONDS = 2.0
 
 
-def facts_of_image(directory: Path) -> NodeFacts:
-    """What the launcher image's probe left in `directory`; nothing, with a line in the log, if it failed."""
+def facts_of_image(directory: Path) -> NodeFacts | None:
+    """What the launcher image's probe left in `directory`; None, with a line in the log, if it failed."""
     try:
         domain = (directory / "domcapabilities.xml").read_text()
         host = (directory / "capabilities.xml").read_text()
@@ -34,7 +34,7 @@ def facts_of_image(directory: Path) -> NodeFacts:
     except (OSError, ParseError) as error:
         cause = directory / "error"
         LOG.error("no CPU models and machine types for this node: %s", cause.read_text() if cause.exists() else error)
-        return NodeFacts()
+        return None
 
 
 class Heartbeat:
@@ -44,7 +44,7 @@ class Heartbeat:
         kube: KubeClient,
         nodes: Store,
         name: str,
-        wanted: Callable[[], Labels],
+        wanted: Callable[[], Labels | None],
         ready: asyncio.Event,
         clock: Clock,
     ) -> None:

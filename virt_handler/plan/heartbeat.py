@@ -14,11 +14,12 @@ SKIP_LABELS = "node-labeller.kubevirt.io/skip-node"
 
 
 def patch(
-    node: dict[str, Any], wanted: dict[str, str], schedulable: bool, cpu_manager: bool, now: str
+    node: dict[str, Any], wanted: dict[str, str] | None, schedulable: bool, cpu_manager: bool, now: str
 ) -> dict[str, Any]:
     """A merge patch of the Node: the heartbeat, what may be scheduled, and the labels that changed.
 
-    `wanted` are the node's capability labels; with the skip annotation they are left alone.
+    `wanted` are the node's capability labels. They are left alone while they are not known (None), since that proves
+    nothing about the node, and where the skip annotation asks for it.
     """
     metadata = node["metadata"]
     change: dict[str, str | None] = {
@@ -26,7 +27,7 @@ def patch(
         labels.CPU_MANAGER: _word(cpu_manager),
         labels.CPU_MANAGER_OLD: _word(cpu_manager),
     }
-    if SKIP_LABELS not in (metadata.get("annotations") or {}):
+    if wanted is not None and SKIP_LABELS not in (metadata.get("annotations") or {}):
         present = metadata.get("labels") or {}
         ours = {key for key in present if key.startswith(MANAGED_PREFIXES)}
         change |= {key: None for key in ours - wanted.keys()}

@@ -87,6 +87,12 @@ def test_a_node_may_ask_to_keep_its_labels() -> None:
     }
 
 
+def test_a_probe_that_failed_proves_nothing() -> None:
+    present = node({"cpu-vendor.node.kubevirt.io/AMD": "true"})
+    patch = heartbeat.patch(present, None, True, False, "now")["metadata"]
+    assert "cpu-vendor.node.kubevirt.io/AMD" not in patch["labels"]
+
+
 def test_what_cannot_run_a_guest_is_offered_nought_times() -> None:
     counts = {each.resource: each.count for each in offers(7, False, lambda device: device != "/dev/vhost-net")}
     assert counts == {"devices.kubevirt.io/kvm": 0, "devices.kubevirt.io/tun": 7, "devices.kubevirt.io/vhost-net": 0}
