@@ -163,7 +163,7 @@ def _overtaken(world: VmWorld, wanted: Json) -> bool:
     if vmi is None or any(wanted.get(key) != world.vm.status.get(key) for key in _NEVER_HELD):
         return False
     since = _unheard_since(vmi)
-    return since is not None and 0 <= world.now - since < PATIENCE
+    return since is not None and abs(world.now - since) < PATIENCE  # the pass may have begun before it happened
 
 
 def _unheard_since(vmi: Vmi) -> float | None:

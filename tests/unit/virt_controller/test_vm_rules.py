@@ -174,3 +174,14 @@ def test_a_changed_template_asks_for_a_restart() -> None:
     same = planner.plan(vm_world(machine, running, started_spec=machine.spec, started_spec_asked=True)).action
     assert isinstance(same, Patch)
     assert {op["path"]: op.get("value") for op in same.ops}["/status/observedGeneration"] == 2
+
+
+def test_news_that_is_overtaken_at_once_is_held_back_but_not_for_long() -> None:
+    young = vmi("Pending", creationTimestamp=format_time(NOW))
+    for now in (NOW - 0.5, NOW, NOW + 1.9):
+        held = planner.plan(vm_world(vm("Always", {}), young, now=now))
+        assert held.action is None and held.again_in == 1.0
+    assert isinstance(planner.plan(vm_world(vm("Always", {}), young, now=NOW + 2.1)).action, Patch)
+    asked = vm("Always", {"startFailure": {"consecutiveFailCount": 1}})
+    forgets = planner.plan(vm_world(asked, vmi("Running", ran=True, creationTimestamp=format_time(NOW))))
+    assert isinstance(forgets.action, Patch), "what must be remembered is never held back"
