@@ -211,6 +211,12 @@ def _delete(slot: str) -> Callable[[Server, State], State]:
     return remove
 
 
+def _delete_pod(server: Server, state: State) -> State:
+    if not state.pods:
+        raise Refused("nothing to delete")
+    return server.delete(state, "pods", server.name(state.pods[0]), "")[0]
+
+
 USER: dict[str, Callable[[Server, State], State]] = {
     "halt": _strategy("Halted"),
     "always": _strategy("Always"),
@@ -221,4 +227,5 @@ USER: dict[str, Callable[[Server, State], State]] = {
     "restart": _restart,
     "delete vm": _delete("vm"),
     "delete vmi": _delete("vmi"),
+    "delete pod": _delete_pod,
 }
