@@ -24,7 +24,7 @@ from virt_ipc.wire import Answer, Outcome, Request
 SHORT = 5.0
 """Seconds for a call that only reads or signals."""
 LONG = 60.0
-"""Seconds for a call that may start or end QEMU."""
+"""Seconds for a call that may start or end QEMU, or that waits for the guest's agent."""
 MAX_SENTENCE = 2048
 
 _answer = msgspec.msgpack.Decoder(Answer)
@@ -96,7 +96,7 @@ class LauncherClient:
 
     async def soft_reboot(self) -> None:
         """Ask the guest to reboot: by its agent when connected, else by ACPI."""
-        await self._call("soft_reboot", Empty(), SHORT)
+        await self._call("soft_reboot", Empty(), LONG)
 
     async def ping(self) -> None:
         """Is the launcher alive and its lock not held by a stuck call?"""
