@@ -16,10 +16,9 @@ POD = {"spec": {"containers": [{"name": "compute", "image": "launcher:1"}]}}
 
 def vmi(annotations: dict[str, str] | None = None, **devices: Any) -> dict[str, Any]:
     interfaces = [{"name": "default", "masquerade": {}}]
-    return {
-        "metadata": {"annotations": annotations or {}},
-        "spec": {"networks": [{"name": "default", "pod": {}}], "domain": {"devices": {"interfaces": interfaces, **devices}}},
-    }  # fmt: skip
+    domain = {"devices": {"interfaces": interfaces, **devices}}
+    spec = {"networks": [{"name": "default", "pod": {}}], "domain": domain}
+    return {"metadata": {"annotations": annotations or {}}, "spec": spec}
 
 
 def settings(**configuration: Any) -> LauncherSettings:
