@@ -32,7 +32,7 @@ def test_launcher_killed_takes_its_guest_with_it(cluster: Cluster, namespace: st
     cluster.create(vmi("orphan", namespace))
     running = vms.running(cluster, namespace, "orphan")
     pod = vms.launcher(cluster, namespace, running)["metadata"]["name"]
-    in_launcher(cluster, namespace, pod, KILL.format(match="virt_launcher.main"))
+    in_launcher(cluster, namespace, pod, KILL.format(match="^/usr/bin/python3.*virt-launcher"))
     vms.reaches(cluster, namespace, "orphan", "Failed", 90)
 
     def completed() -> bool:

@@ -89,6 +89,6 @@ class Console:
 
     def run(self, command: str, seconds: float = 60.0) -> str:
         """Output of a shell command in the guest."""
-        self.send(f"{command}; echo e''nd-$?")
-        text = self.expect(r"end-\d+", seconds)
-        return text.split("\n", 1)[-1].rsplit("end-", 1)[0].strip()
+        self.send(f"echo be''gin; {command}; echo e''nd-$?")
+        self.expect(r"begin\n", seconds)
+        return self.expect(r"end-\d+", seconds).rsplit("end-", 1)[0].strip()
