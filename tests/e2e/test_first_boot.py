@@ -4,6 +4,7 @@ from tests.e2e.harness import vms
 from tests.e2e.harness.cluster import Cluster
 from tests.e2e.harness.console import Console
 from tests.e2e.harness.guests import vm, vmi
+from tests.e2e.harness.waiting import until
 
 
 def test_a_vm_boots_and_its_console_answers(cluster: Cluster, namespace: str) -> None:
@@ -47,5 +48,5 @@ def test_kubectl_shows_it(cluster: Cluster, namespace: str) -> None:
     assert "Running" in cluster.kubectl("-n", namespace, "get", "vms")
     row = cluster.kubectl("-n", namespace, "get", "vmis").splitlines()
     assert row[0].split()[:4] == ["NAME", "AGE", "PHASE", "IP"]
-    logs = cluster.kubectl("-n", namespace, "logs", "-l", "vm.kubevirt.io/name=shown", "-c", "guest-console-log")
-    assert logs.strip(), "the guest's console is logged"
+    log = ("-n", namespace, "logs", "-l", "vm.kubevirt.io/name=shown", "-c", "guest-console-log", "--tail=-1")
+    until("the guest's console is logged", lambda: "login:" in cluster.kubectl(*log))
