@@ -19,9 +19,22 @@ need_packages() {
     say "installing Debian packages: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     # An index may be out of date on a fresh machine; a second try after an update settles it.
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && return
-    apt-get update -qq || die "apt-get update failed (is the package mirror in reach?)"
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || die "could not install: ${missing[*]}"
+    apt_get install --no-install-recommends "${missing[@]}" 2>/dev/null && return
+    apt_get update || die "apt-get update failed (is the package mirror in reach?)"
+    apt_get install --no-install-recommends "${missing[@]}" || die "could not install: ${missing[*]}"
+}
+
+# apt_get WORD… : waits for whoever else is installing, such as the upgrades of a first boot: apt itself waits for
+# the lock of dpkg, and tries only once for the lock of the package lists.
+apt_get() {
+    local said tries
+    for tries in $(seq 300); do
+        said=$(apt-get -y -qq -o DPkg::Lock::Timeout=600 "$@" 2>&1 >/dev/null) && return
+        [[ $said == *"Could not get lock"* ]] || break
+        sleep 2
+    done
+    printf '%s\n' "$said" >&2
+    return 1
 }
 
 # python_environment EXTRA : one virtual environment for each content of setup.cfg and Python version, made once.

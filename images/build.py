@@ -170,8 +170,14 @@ class Builder:
     def _made(self, name: str, settings: oci.Settings, pile: Sequence[Layer]) -> Built:
         """The image is in the cache; it has no name and no archive yet."""
         manifest = oci.add_manifest(self.cache, settings, pile)
-        return Built(name=name, names=[], digest=manifest, archive=str(self.cache.path("images", f"{name}.tar")),
-                     size=sum(layer.size for layer in pile), unpacked=sum(layer.unpacked for layer in pile))
+        return Built(
+            name=name,
+            names=[],
+            digest=manifest,
+            archive=str(self.cache.path("images", f"{name}.tar")),
+            size=sum(layer.size for layer in pile),
+            unpacked=sum(layer.unpacked for layer in pile),
+        )
 
     def _published(self, made: Built, content: str) -> Built:
         """The image with its names and its archive, written only if something changed."""
@@ -228,14 +234,21 @@ def compiled(chosen: tree.Tree, root: Path, interpreter_root: Path) -> tree.Tree
 def settings_of(recipe: ImageRecipe) -> oci.Settings:
     """How a container of ``recipe`` starts."""
     user = f"{recipe.user}:{recipe.user}" if recipe.user else ""
-    return oci.Settings(entrypoint=(f"/{recipe.entrypoint}",), user=user,
-                        environment={"PATH": PATH, **recipe.environment}, labels=labels(recipe.title))
+    return oci.Settings(
+        entrypoint=(f"/{recipe.entrypoint}",),
+        user=user,
+        environment={"PATH": PATH, **recipe.environment},
+        labels=labels(recipe.title),
+    )
 
 
 def labels(title: str) -> dict[str, str]:
     """Labels of every image."""
-    return {"org.opencontainers.image.title": title, "org.opencontainers.image.version": version(REPOSITORY),
-            "org.opencontainers.image.licenses": "Apache-2.0"}
+    return {
+        "org.opencontainers.image.title": title,
+        "org.opencontainers.image.version": version(REPOSITORY),
+        "org.opencontainers.image.licenses": "Apache-2.0",
+    }
 
 
 def megabytes(size: int) -> str:

@@ -1,10 +1,10 @@
 """The build cache: outside the tree, addressed by content, safe under two builds at once.
 
-    blobs/sha256/<hex>        layers, configs, manifests: written once, never changed
-    layers/<key>.json         what a recipe's inputs (the key) gave: digests, sizes, the paths it holds
-    roots/<key>/              an unpacked Debian root, while its layer is being made
-    images/<name>.json        the newest build of an image
-    images/<name>.tar         its OCI archive
+blobs/sha256/<hex>        layers, configs, manifests: written once, never changed
+layers/<key>.json         what a recipe's inputs (the key) gave: digests, sizes, the paths it holds
+roots/<key>/              an unpacked Debian root, while its layer is being made
+images/<name>.json        the newest build of an image
+images/<name>.tar         its OCI archive
 """
 
 from __future__ import annotations
@@ -111,8 +111,11 @@ class Cache:
         """
         kept = {digest.removeprefix("sha256:") for digest in blobs}
         stale = [path for path in self.directory.glob("blobs/sha256/*") if path.name not in kept]
-        stale += [path for path in self.directory.glob("layers/*.json")
-                  if self.read_json("layers", path.name)["digest"].removeprefix("sha256:") not in kept]
+        stale += [
+            path
+            for path in self.directory.glob("layers/*.json")
+            if self.read_json("layers", path.name)["digest"].removeprefix("sha256:") not in kept
+        ]
         stale += [path for path in self.directory.glob("roots/*") if path.name not in roots]
         old = [path for path in stale if path.lstat().st_ctime < older_than]
         for path in old:

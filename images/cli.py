@@ -31,8 +31,12 @@ def parser() -> argparse.ArgumentParser:
     upload = commands.add_parser("push", help="copy built images to a registry")
     upload.add_argument("registry", metavar="REGISTRY", help="for example registry.example.com/team")
     upload.add_argument("names", nargs="*", metavar="NAME")
-    upload.add_argument("--dest-tls-verify", choices=("true", "false"), default="true",
-                        help="false for a registry without a known certificate")
+    upload.add_argument(
+        "--dest-tls-verify",
+        choices=("true", "false"),
+        default="true",
+        help="false for a registry without a known certificate",
+    )
     upload.add_argument("--authfile", help="credentials, as `skopeo login --authfile` writes them")
     listing = commands.add_parser("list", help="show what is built")
     listing.add_argument("--json", action="store_true")
@@ -70,8 +74,9 @@ def _load(options: argparse.Namespace, cache: Cache) -> int:
 
 def _push(options: argparse.Namespace, cache: Cache) -> int:
     for image in _chosen(options.names, cache):
-        for target in push(image, options.registry, verify=options.dest_tls_verify == "true",
-                           authfile=options.authfile):
+        for target in push(
+            image, options.registry, verify=options.dest_tls_verify == "true", authfile=options.authfile
+        ):
             print(target, flush=True)
     return 0
 
@@ -79,8 +84,12 @@ def _push(options: argparse.Namespace, cache: Cache) -> int:
 def _list(options: argparse.Namespace, cache: Cache) -> int:
     images = everything(cache)
     if options.record:
-        (REPOSITORY / "images" / "sizes.json").write_text(json.dumps(
-            {image.name: {"compressed": image.size, "unpacked": image.unpacked} for image in images}, indent=1) + "\n")
+        (REPOSITORY / "images" / "sizes.json").write_text(
+            json.dumps(
+                {image.name: {"compressed": image.size, "unpacked": image.unpacked} for image in images}, indent=1
+            )
+            + "\n"
+        )
     print(as_json(images) if options.json else table(images))
     return 0
 

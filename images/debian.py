@@ -22,8 +22,17 @@ def unpack(suite: str, packages: Sequence[str], root: Path) -> None:
     """Unpack ``packages`` and all they depend on into ``root``, which must not exist yet."""
     options = [f"--aptopt={option}" for option in ARCHIVE_OPTIONS]
     mirror = debian_mirror()
-    argv = ["mmdebstrap", "--variant=extract", "--format=directory", "--skip=cleanup/apt/cache", *options,
-            f"--include={','.join(packages)}", suite, str(root), *([mirror] if mirror else [])]
+    argv = [
+        "mmdebstrap",
+        "--variant=extract",
+        "--format=directory",
+        "--skip=cleanup/apt/cache",
+        *options,
+        f"--include={','.join(packages)}",
+        suite,
+        str(root),
+        *([mirror] if mirror else []),
+    ]
     try:
         run(argv, what=f"Debian {suite}", timeout=900)
     except HostError:
@@ -37,8 +46,8 @@ def package_records(root: Path) -> dict[str, bytes]:
     for archive in sorted((root / "var/cache/apt/archives").glob("*.deb")):
         control = run(["dpkg-deb", "-f", str(archive)], what=f"reading {archive.name}", timeout=60)
         fields = dict(line.split(": ", 1) for line in control.splitlines() if ": " in line and line[0] != " ")
-        text = "".join(f"{name}: {fields[name]}\n" for name in ("Package", "Version", "Architecture", "Source")
-                       if name in fields)
+        text = "".join(
+            f"{name}: {fields[name]}\n" for name in ("Package", "Version", "Architecture", "Source") if name in fields
+        )
         records[f"var/lib/dpkg/status.d/{fields['Package']}"] = f"{text}Status: install ok unpacked\n".encode()
     return records
-

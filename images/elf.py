@@ -22,11 +22,15 @@ def needed(path: Path) -> tuple[str, ...]:
         handle.seek(0)
         image = handle.read()
     headers = _program_headers(image)
-    names = [name for kind, offset, _, size in headers if kind == PT_DYNAMIC
-             for name in _dynamic_names(image, headers, offset, size)]
+    names = [
+        name
+        for kind, offset, _, size in headers
+        if kind == PT_DYNAMIC
+        for name in _dynamic_names(image, headers, offset, size)
+    ]
     for kind, offset, _, size in headers:
         if kind == PT_INTERP:
-            names.append(image[offset:offset + size].rstrip(b"\0").decode().rsplit("/", 1)[-1])
+            names.append(image[offset : offset + size].rstrip(b"\0").decode().rsplit("/", 1)[-1])
     return tuple(names)
 
 
@@ -52,7 +56,7 @@ def _dynamic_names(image: bytes, headers: list[tuple[int, int, int, int]], offse
             names_at.append(value)
         elif tag == DT_STRTAB:
             strings = _file_offset(headers, value)
-    return [image[strings + at:image.index(b"\0", strings + at)].decode() for at in names_at]
+    return [image[strings + at : image.index(b"\0", strings + at)].decode() for at in names_at]
 
 
 def _file_offset(headers: list[tuple[int, int, int, int]], address: int) -> int:

@@ -10,6 +10,9 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 
+from localcluster.host import apt
+from localcluster.shell import CommandFailed
+
 TOOLS: Mapping[str, str] = {
     "mmdebstrap": "mmdebstrap",
     "skopeo": "skopeo",
@@ -65,10 +68,10 @@ def ensure(*commands: str) -> None:
     if shutil.which("apt-get") is None:
         raise HostError(f"{' '.join(packages)} missing and there is no apt-get: install them, or build on Debian")
     require_root()
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "-qq", "update"], what="apt-get update", timeout=300, env=env)
-    install = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages]
-    run(install, what=f"installing {' '.join(packages)}", timeout=900, env=env)
+    try:
+        apt.install(packages)
+    except CommandFailed as error:
+        raise HostError(f"installing {' '.join(packages)}: {error}") from None
 
 
 def debian_mirror() -> str | None:
@@ -82,7 +85,10 @@ def debian_mirror() -> str | None:
     wanted = "$(ORIGIN)|$(LABEL)|$(CODENAME)|$(REPO_URI)"
     listing = subprocess.run(
         ["apt-get", "indextargets", "--format", wanted, "Created-By: Packages"],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     for line in listing.stdout.splitlines():
         origin, label, codename, uri = (line.split("|") + [""] * 4)[:4]

@@ -45,10 +45,15 @@ def config(settings: Settings, layers: Sequence[Layer]) -> bytes:
         process["User"] = settings.user
     process["WorkingDir"] = "/"
     process["Labels"] = dict(settings.labels)
-    return canonical({
-        "created": "2026-01-01T00:00:00Z", "architecture": "amd64", "os": "linux", "config": process,
-        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
-    })
+    return canonical(
+        {
+            "created": "2026-01-01T00:00:00Z",
+            "architecture": "amd64",
+            "os": "linux",
+            "config": process,
+            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+        }
+    )
 
 
 def descriptor(media_type: str, digest: str, size: int) -> dict[str, object]:
@@ -59,11 +64,16 @@ def descriptor(media_type: str, digest: str, size: int) -> dict[str, object]:
 def add_manifest(cache: Cache, settings: Settings, layers: Sequence[Layer]) -> str:
     """Put config and manifest into the cache; the manifest's digest, which is the image's."""
     written = config(settings, layers)
-    return cache.add_blob(canonical({
-        "schemaVersion": 2, "mediaType": MANIFEST_TYPE,
-        "config": descriptor(CONFIG_TYPE, cache.add_blob(written), len(written)),
-        "layers": [descriptor(MEDIA_TYPE, layer.digest, layer.size) for layer in layers],
-    }))
+    return cache.add_blob(
+        canonical(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST_TYPE,
+                "config": descriptor(CONFIG_TYPE, cache.add_blob(written), len(written)),
+                "layers": [descriptor(MEDIA_TYPE, layer.digest, layer.size) for layer in layers],
+            }
+        )
+    )
 
 
 def blobs_of(cache: Cache, manifest: str) -> set[str]:
@@ -78,8 +88,13 @@ def write_archive(cache: Cache, manifest: str, names: Sequence[str], target: Pat
     ``name@sha256:…`` may be among the names: containerd only finds an imported image by digest if it bears that name.
     """
     entry = descriptor(MANIFEST_TYPE, manifest, cache.blob(manifest).stat().st_size)
-    index = canonical({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [
-        {**entry, "annotations": {REFERENCE_NAME: name, CONTAINERD_NAME: name}} for name in names]})
+    index = canonical(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX_TYPE,
+            "manifests": [{**entry, "annotations": {REFERENCE_NAME: name, CONTAINERD_NAME: name}} for name in names],
+        }
+    )
     new = target.with_name(f".{target.name}.new")
     with tarfile.open(new, "w", format=tarfile.USTAR_FORMAT) as archive:
         _add(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')

@@ -20,6 +20,9 @@ def push(image: Built, registry: str, *, verify: bool = True, authfile: str | No
     source = f"oci-archive:{image.archive}:{image.names[0]}"
     options = [f"--dest-tls-verify={str(verify).lower()}", *([f"--authfile={authfile}"] if authfile else [])]
     for target in targets(image, registry):
-        run(["skopeo", "copy", "--quiet", *options, source, f"docker://{target}"],
-            what=f"pushing {target}", timeout=1800)
+        run(
+            ["skopeo", "copy", "--quiet", *options, source, f"docker://{target}"],
+            what=f"pushing {target}",
+            timeout=1800,
+        )
         yield target

@@ -24,8 +24,9 @@ def table(images: Sequence[Built]) -> str:
     """One line for each image, in columns."""
     rows = [HEADINGS, *(row(image) for image in images)]
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(HEADINGS))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-                     for cells in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in rows
+    )
 
 
 def row(image: Built) -> tuple[str, str, str, str, str]:

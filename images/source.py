@@ -26,21 +26,27 @@ def files_of(repository: Path, packages: Iterable[str]) -> list[Path]:
         folder = repository / package
         if not folder.is_dir():
             raise MissingSource(f"no package {package} in {repository}")
-        found += [path.relative_to(repository) for path in folder.rglob("*")
-                  if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"]
+        found += [
+            path.relative_to(repository)
+            for path in folder.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+        ]
     return sorted(found)
 
 
 def fingerprint(repository: Path, recipe: ImageRecipe) -> dict[str, str]:
     """What the top layer of ``recipe`` is made of: path -> digest of its content."""
-    return {str(path): hashlib.sha256((repository / path).read_bytes()).hexdigest()
-            for path in files_of(repository, recipe.ships)}
+    return {
+        str(path): hashlib.sha256((repository / path).read_bytes()).hexdigest()
+        for path in files_of(repository, recipe.ships)
+    }
 
 
 def missing_modules(repository: Path, recipe: ImageRecipe) -> list[str]:
     """Modules that a command of the image calls and that are not (yet) written."""
-    return [shim.module for shim in recipe.shims
-            if not (repository / (shim.module.replace(".", "/") + ".py")).is_file()]
+    return [
+        shim.module for shim in recipe.shims if not (repository / (shim.module.replace(".", "/") + ".py")).is_file()
+    ]
 
 
 def tree_of(repository: Path, recipe: ImageRecipe, interpreter_root: Path, scratch: Path) -> Tree:

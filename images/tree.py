@@ -90,10 +90,7 @@ def select(tree: Tree, keep: Iterable[str], drop: Iterable[str] = ()) -> Tree:
     of files are added when the layer is finished (``with_parents``).
     """
     wanted, unwanted = _matcher(tuple(keep)), _matcher(tuple(drop))
-    return {
-        path: entry for path, entry in tree.items()
-        if wanted.fullmatch(path) and not unwanted.fullmatch(path)
-    }
+    return {path: entry for path, entry in tree.items() if wanted.fullmatch(path) and not unwanted.fullmatch(path)}
 
 
 def follow_links(tree: Tree, chosen: Tree) -> Tree:

@@ -47,8 +47,8 @@ def run(title: str, command: Sequence[str], *, stdin: str | None = None) -> None
         )
 
 
-def output(command: Sequence[str], **options: str) -> str:
-    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, **options)
+def output(command: Sequence[str]) -> str:
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
     if done.returncode:
         raise Failed(f"{' '.join(command[:6])}: {(done.stderr or done.stdout).strip()[-400:]}")
     return done.stdout

@@ -13,9 +13,25 @@ from images.host import debian_mirror, ensure, run
 
 SUITE: str = "trixie"
 PACKAGES: tuple[str, ...] = (
-    "linux-image-cloud-amd64", "systemd-sysv", "systemd-resolved", "dbus", "udev", "cloud-init", "cloud-guest-utils",
-    "qemu-guest-agent", "openssh-server", "ca-certificates", "curl", "e2fsprogs", "iproute2", "iputils-ping", "less",
-    "nano", "netbase", "procps", "sudo",
+    "linux-image-cloud-amd64",
+    "systemd-sysv",
+    "systemd-resolved",
+    "dbus",
+    "udev",
+    "cloud-init",
+    "cloud-guest-utils",
+    "qemu-guest-agent",
+    "openssh-server",
+    "ca-certificates",
+    "curl",
+    "e2fsprogs",
+    "iproute2",
+    "iputils-ping",
+    "less",
+    "nano",
+    "netbase",
+    "procps",
+    "sudo",
 )
 FILES = Path(__file__).parent / "debian"
 """Laid over the installed system."""
@@ -38,28 +54,64 @@ def make(raw: Path, scratch: Path) -> None:
     unpack(SUITE, grub.PACKAGES, loader)
     start = grub.PARTITION_START * grub.SECTOR
     size = DISK_SIZE - start
-    area = grub.boot_area(loader, scratch, file_system="ext2", partition_size=size,
-                          commands=grub.start_linux("vmlinuz", "initrd.img", COMMAND_LINE))
+    area = grub.boot_area(
+        loader,
+        scratch,
+        file_system="ext2",
+        partition_size=size,
+        commands=grub.start_linux("vmlinuz", "initrd.img", COMMAND_LINE),
+    )
     with open(raw, "wb") as disk:
         disk.write(area)
         disk.truncate(DISK_SIZE)
-    run(["mke2fs", "-q", "-t", "ext4", "-L", LABEL, "-d", str(root), "-E", f"offset={start},root_owner=0:0", "-F",
-         str(raw), f"{size >> 10}k"], what="writing the file system of guest-debian", timeout=900)
+    run(
+        [
+            "mke2fs",
+            "-q",
+            "-t",
+            "ext4",
+            "-L",
+            LABEL,
+            "-d",
+            str(root),
+            "-E",
+            f"offset={start},root_owner=0:0",
+            "-F",
+            str(raw),
+            f"{size >> 10}k",
+        ],
+        what="writing the file system of guest-debian",
+        timeout=900,
+    )
 
 
 def _install(root: Path) -> None:
     """Debian itself, with maintainer scripts run, and our few files over it."""
     mirror = debian_mirror()
     hooks = (
-        f'copy-in {" ".join(str(path) for path in sorted(FILES.iterdir()))} /',
+        f"copy-in {' '.join(str(path) for path in sorted(FILES.iterdir()))} /",
         'chroot "$1" systemctl enable systemd-networkd systemd-resolved',
         'rm -f "$1"/etc/ssh/ssh_host_*_key* "$1"/etc/machine-id "$1"/var/lib/dbus/machine-id',
         ': >"$1"/etc/machine-id',
         'echo localhost >"$1"/etc/hostname',
         'ln -sf ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf',
     )
-    run(["mmdebstrap", "--variant=minbase", "--format=directory", *(f"--aptopt={option}" for option in ARCHIVE_OPTIONS),
-         "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-         "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-         *(f"--customize-hook={hook}" for hook in hooks), f"--include={','.join(PACKAGES)}", SUITE, str(root),
-         *([mirror] if mirror else [])], what=f"Debian {SUITE}", timeout=1800)
+    run(
+        [
+            "mmdebstrap",
+            "--variant=minbase",
+            "--format=directory",
+            *(f"--aptopt={option}" for option in ARCHIVE_OPTIONS),
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+            *(f"--customize-hook={hook}" for hook in hooks),
+            f"--include={','.join(PACKAGES)}",
+            SUITE,
+            str(root),
+            *([mirror] if mirror else []),
+        ],
+        what=f"Debian {SUITE}",
+        timeout=1800,
+    )

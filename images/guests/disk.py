@@ -42,8 +42,11 @@ def tree_of(name: str, scratch: Path) -> Tree:
     ensure("qemu-img")
     raw, packed = scratch / "disk.raw", scratch / "disk.qcow2"
     RECIPES[name].make(raw, scratch)
-    run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(packed)],
-        what=f"writing the disk of {name}", timeout=600)
+    run(
+        ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(packed)],
+        what=f"writing the disk of {name}",
+        timeout=600,
+    )
     raw.unlink()
     return {
         "disk": Entry(mode=DIRECTORY_MODE),

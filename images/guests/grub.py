@@ -55,9 +55,27 @@ def _core(root: Path, scratch: Path, file_system: str, commands: str) -> bytes:
     """GRUB's core image. ``(,msdos1)`` is the first partition of the disk that it was itself started from."""
     listing, output = scratch / "grub.cfg", scratch / "core.img"
     listing.write_text(commands)
-    run([*foreign(root, "usr/bin/grub-mkimage"), "-O", "i386-pc", "-d", str(root / MODULE_FOLDER), "-p", "(,msdos1)",
-         "-c", str(listing), "-o", str(output), "biosdisk", "part_msdos", file_system, "linux16"],
-        what="making GRUB's core", timeout=60)
+    run(
+        [
+            *foreign(root, "usr/bin/grub-mkimage"),
+            "-O",
+            "i386-pc",
+            "-d",
+            str(root / MODULE_FOLDER),
+            "-p",
+            "(,msdos1)",
+            "-c",
+            str(listing),
+            "-o",
+            str(output),
+            "biosdisk",
+            "part_msdos",
+            file_system,
+            "linux16",
+        ],
+        what="making GRUB's core",
+        timeout=60,
+    )
     return output.read_bytes()
 
 

@@ -15,8 +15,18 @@ from images.tree import DIRECTORY_MODE, Entry, Tree
 SUITE: str = "trixie"
 PACKAGES: tuple[str, ...] = ("linux-image-cloud-amd64", "busybox-static", *grub.PACKAGES)
 FILES = Path(__file__).parent / "tiny"
-EARLY = ("virtio_blk", "virtio_net", "virtio_rng", "virtio_balloon", "sd_mod", "sr_mod", "virtio_scsi", "ahci", "evdev",
-         "button")
+EARLY = (
+    "virtio_blk",
+    "virtio_net",
+    "virtio_rng",
+    "virtio_balloon",
+    "sd_mod",
+    "sr_mod",
+    "virtio_scsi",
+    "ahci",
+    "evdev",
+    "button",
+)
 LATE = ("isofs", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1")
 """Kernel modules. ``EARLY`` is in the order of loading: the drivers of disks and CD-ROMs before the buses, so that a
 loaded bus has found its disks. ``LATE`` are file systems, loaded once there is a disk with cloud data."""
@@ -29,8 +39,11 @@ COMMAND_LINE = (
 def inputs() -> list[Path]:
     """Files whose content decides what the disk holds."""
     modules = (cpio, grub, kernel)
-    return [Path(__file__), *(Path(str(module.__file__)) for module in modules),
-            *sorted(path for path in FILES.rglob("*") if path.is_file())]
+    return [
+        Path(__file__),
+        *(Path(str(module.__file__)) for module in modules),
+        *sorted(path for path in FILES.rglob("*") if path.is_file()),
+    ]
 
 
 def make(raw: Path, scratch: Path) -> None:
@@ -46,9 +59,32 @@ def make(raw: Path, scratch: Path) -> None:
 def initramfs(root: Path) -> Tree:
     """The guest's whole file system."""
     busybox = root / "usr/bin/busybox"
-    tree: Tree = {name: Entry(mode=DIRECTORY_MODE) for name in (
-        "bin", "sbin", "usr", "usr/bin", "usr/sbin", "usr/libexec", "etc", "etc/acpi", "etc/acpi/PWRF", "dev", "proc",
-        "sys", "run", "tmp", "mnt", "root", "www", "lib", "lib/modules", "var", "var/log")}
+    tree: Tree = {
+        name: Entry(mode=DIRECTORY_MODE)
+        for name in (
+            "bin",
+            "sbin",
+            "usr",
+            "usr/bin",
+            "usr/sbin",
+            "usr/libexec",
+            "etc",
+            "etc/acpi",
+            "etc/acpi/PWRF",
+            "dev",
+            "proc",
+            "sys",
+            "run",
+            "tmp",
+            "mnt",
+            "root",
+            "www",
+            "lib",
+            "lib/modules",
+            "var",
+            "var/log",
+        )
+    }
     tree["bin/busybox"] = Entry(mode=0o755, data=busybox.read_bytes())
     listing = subprocess.run([busybox, "--list-full"], capture_output=True, text=True, check=True, timeout=20)
     for applet in listing.stdout.split():

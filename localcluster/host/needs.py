@@ -6,9 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-from localcluster.host import cgroups
+from localcluster.host import apt, cgroups
 from localcluster.report import Report
-from localcluster.shell import CommandFailed, run
+from localcluster.shell import CommandFailed
 from localcluster.trouble import Trouble
 
 PROGRAMS = {
@@ -78,11 +78,8 @@ def install(report: Report, programs: dict[str, str] | None = None) -> None:
     if shutil.which("apt-get", path=SEARCHED) is None:
         raise Trouble(f"these are missing: {', '.join(wanted)}", "install them; only Debian's apt is known here")
     with report.step(f"installing {' '.join(wanted)}"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        apt = ["apt-get", "-o", "DPkg::Lock::Timeout=600", "-q", "-y"]
         try:
-            run([*apt, "update"], timeout=600, env=environment)
-            run([*apt, "install", "--no-install-recommends", *wanted], timeout=1800, env=environment)
+            apt.install(wanted)
         except CommandFailed as error:
             raise Trouble(
                 f"apt could not install {', '.join(wanted)}: {error}", "mend apt, then run this again"
