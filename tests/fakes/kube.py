@@ -256,7 +256,8 @@ class FakeKube:
             body = {**present, "metadata": metadata, "status": body.get("status")}
         body["metadata"] = {**body["metadata"], "uid": present["metadata"]["uid"]}
         if body["metadata"].get("deletionTimestamp") and not body["metadata"].get("finalizers"):
-            return self._erase(self._key(target))
+            self._erase(self._key(target))
+            return body  # as a real server does: what was asked for, and not what was deleted
         return self._store(self._key(target), "MODIFIED", body)
 
     def _patch(self, request: web.Request, target: Target, body: Any) -> Json:

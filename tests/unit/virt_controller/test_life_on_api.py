@@ -143,7 +143,7 @@ async def test_a_vm_lives_and_leaves_nothing_with_few_writes() -> None:
         "POST virtualmachineinstances": 1,
         "POST pods": 1,
         "PATCH pods/status": 1,
-        "PATCH virtualmachineinstances": 5,  # Scheduling, Scheduled, Ready, Ready no more, finalizers off
+        "PATCH virtualmachineinstances": 4,  # Scheduling, Scheduled, Ready, finalizers off
         "DELETE virtualmachineinstances": 1,
         "DELETE pods": 1,
         "DELETE virtualmachines": 1,  # the user's

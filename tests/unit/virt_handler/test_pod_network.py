@@ -59,6 +59,9 @@ def made(machine: dict[str, Any]) -> tuple[Wiring, ...]:
     return wirings
 
 
+needs_busybox = pytest.mark.skipif(not shutil.which("busybox"), reason="needs busybox as the DHCP client")
+
+
 def busybox_dhcp(guest: Guest, directory: Path) -> dict[str, str]:
     script = directory / "script"
     script.write_text(SCRIPT)
@@ -101,7 +104,7 @@ def can_connect(namespace: int, address: str, port: int, timeout: float = 3.0) -
     return inside(namespace, connect)
 
 
-@pytest.mark.skipif(not shutil.which("busybox"), reason="needs busybox as the DHCP client")
+@needs_busybox
 async def test_masqueraded_guest_gets_an_address_and_talks_both_ways(world: tuple[int, int], tmp_path: Path) -> None:
     outside, pod = world
     connect_pod(outside, pod)
@@ -127,6 +130,7 @@ async def test_masqueraded_guest_gets_an_address_and_talks_both_ways(world: tupl
         guest.close()
 
 
+@needs_busybox
 async def test_declared_ports_are_forwarded_and_no_other(world: tuple[int, int], tmp_path: Path) -> None:
     outside, pod = world
     connect_pod(outside, pod)
@@ -144,6 +148,7 @@ async def test_declared_ports_are_forwarded_and_no_other(world: tuple[int, int],
         guest.close()
 
 
+@needs_busybox
 async def test_bridged_guest_takes_over_the_address_of_the_pod(world: tuple[int, int], tmp_path: Path) -> None:
     outside, pod = world
     connect_pod(outside, pod)
