@@ -1,5 +1,7 @@
 """Memory of processes by pod, read from this machine's /proc: a local cluster's nodes are namespaces of it."""
 
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,20 +44,34 @@ def _weigh(process: Path) -> Weight:
     return Weight(rss=fields["Rss"], pss=fields["Pss"], processes=1)
 
 
-def weigh_pods(uids: set[str]) -> dict[str, Weight]:
-    """Pod UID -> weight of the processes in the pod's control groups, the pause process included."""
-    weights = dict.fromkeys(uids, Weight())
+def _members(uids: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """Each process in the control groups of these pods, by its place in /proc, and the UID of its pod."""
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
-        try:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
             groups = (process / "cgroup").read_text().replace("_", "-")
             owner = next((uid for uid in uids if uid in groups), None)
             if owner:
-                weights[owner] += _weigh(process)
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked
+                yield process, owner
+
+
+def weigh_pods(uids: set[str]) -> dict[str, Weight]:
+    """Pod UID -> weight of the processes in the pod's control groups, the pause process included."""
+    weights = dict.fromkeys(uids, Weight())
+    for process, owner in _members(uids):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            weights[owner] += _weigh(process)
     return weights
+
+
+def commands_of(uid: str) -> dict[int, list[str]]:
+    """Process -> its command line, of all processes of a pod."""
+    commands = {}
+    for process, _ in _members([uid]):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            commands[int(process.name)] = (process / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
+    return commands
 
 
 def group_memory(uid: str) -> int:

@@ -4,6 +4,7 @@ import argparse
 import time
 from typing import Any
 
+from bench import bare
 from bench.figures import p50, p95, table
 from bench.subjects import VMIS, Moments, guest, laboratory, plain_pod
 from virt_runtime.kube import KubeClient
@@ -26,12 +27,15 @@ def _life(moments: Moments, name: str) -> Life:
     return {moment: at - seen["asked"] for moment, at in seen.items() if moment != "asked"}
 
 
-async def _one_by_one(kube: KubeClient, namespace: str, moments: Moments, count: int) -> tuple[list[Life], list[Life]]:
+async def _one_by_one(
+    kube: KubeClient, namespace: str, moments: Moments, count: int
+) -> tuple[list[Life], list[Life], list[bare.Start]]:
     """A guest, then a plain pod, and so on: both meet the same machine."""
-    guests, pods = [], []
+    guests, pods, starts = [], [], []
     for turn in range(count):
         await _create(kube, VMIS, namespace, guest(f"turn-{turn}"), moments)
         await moments.reached([f"turn-{turn}"], "Running", 120)
+        starts.append(await bare.compare(kube, namespace, moments.pods[f"turn-{turn}"]))
         await kube.delete(VMIS, namespace, f"turn-{turn}")
         await moments.reached([f"turn-{turn}"], "gone", 120)
         guests.append(_life(moments, f"turn-{turn}"))
@@ -40,7 +44,7 @@ async def _one_by_one(kube: KubeClient, namespace: str, moments: Moments, count:
         await kube.delete(PODS, namespace, f"plain-{turn}", grace_seconds=0)
         await moments.reached([f"plain-{turn}"], "gone", 120)
         pods.append(_life(moments, f"plain-{turn}"))
-    return guests, pods
+    return guests, pods, starts
 
 
 async def _at_once(kube: KubeClient, namespace: str, moments: Moments, count: int) -> list[Life]:
@@ -61,16 +65,28 @@ def _tell(title: str, lives: list[Life], steps: list[str]) -> dict[str, tuple[fl
     return told
 
 
+def _beside_bare(starts: list[bare.Start]) -> dict[str, float]:
+    """From the start of the process to a running guest: the launcher's, and QEMU's alone."""
+    launcher, alone = p50([each.launcher for each in starts]), p50([each.bare for each in starts])
+    more = p50([each.launcher - each.bare for each in starts])
+    table(
+        "from exec to a running guest", ["what", "p50 s"],
+        [("launcher", launcher), ("bare QEMU of the same command line", alone), ("launcher's more, in pairs", more)],
+    )  # fmt: skip
+    return {"launcher": launcher, "bare": alone, "more": more, "ratio": launcher / alone}
+
+
 async def measure(kubeconfig: str, options: argparse.Namespace) -> dict[str, Any]:
     namespace = f"bench-start-{int(time.time())}"
     async with KubeClient.connect(kubeconfig, "bench") as kube, laboratory(kube, namespace) as moments:
-        guests, pods = await _one_by_one(kube, namespace, moments, options.count)
+        guests, pods, starts = await _one_by_one(kube, namespace, moments, options.count)
         one = _tell(f"{options.count} VMs one by one", guests, STEPS)
         plain = _tell("plain pods of the launcher's image, between them", pods, ["API", "scheduled", "pod running"])
         difference = one["Running"][0] - plain["pod running"][0]
         ratio = one["Running"][0] / plain["pod running"][0]
         print(f"\nRunning against a plain pod: {ratio:.2f} times, {difference:+.2f} s (p50)")
         figures: dict[str, Any] = {"one by one": one, "plain pod": plain, "difference": difference, "ratio": ratio}
+        figures["launcher and bare QEMU"] = _beside_bare(starts)
         for count in (10, options.at_once):
             if count:
                 lives = await _at_once(kube, namespace, moments, count)

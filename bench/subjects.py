@@ -63,10 +63,14 @@ VMI_MOMENTS: dict[str, Callable[[Json], bool]] = {
 
 
 class Moments:
-    """When each moment of each subject was first seen: `seen[name][moment]`, seconds of the monotonic clock."""
+    """When each moment of each subject was first seen: `seen[name][moment]`, seconds of the monotonic clock.
+
+    `pods[name]` is a subject's pod, as its name and UID.
+    """
 
     def __init__(self) -> None:
         self.seen: dict[str, dict[str, float]] = {}
+        self.pods: dict[str, tuple[str, str]] = {}
         self._changed = asyncio.Condition()
 
     async def note(self, name: str, moment: str) -> None:
@@ -102,6 +106,8 @@ async def _follow(
             if res is VMIS or "kubevirt.io/domain" not in (event.object["metadata"].get("annotations") or {}):
                 await moments.note(name, "gone")
             continue
+        if res is PODS:
+            moments.pods[name] = event.object["metadata"]["name"], event.object["metadata"]["uid"]
         for moment, holds in table.items():
             if holds(event.object):
                 await moments.note(name, moment)
