@@ -1,8 +1,12 @@
 """What cannot run says why, and hangs nothing."""
 
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from tests.e2e.harness import vms
+from tests.e2e.harness import disk_images, vms
 from tests.e2e.harness.cluster import Cluster
 from tests.e2e.harness.guests import vm, vmi
 from tests.e2e.harness.waiting import until
@@ -31,18 +35,59 @@ def test_an_image_that_cannot_be_pulled(cluster: Cluster, namespace: str) -> Non
     vms.gone(cluster, namespace, "vmi", "nopull", 60)
 
 
-def test_an_image_without_a_disk(cluster: Cluster, namespace: str) -> None:
-    cluster.create(vmi("nodisk", namespace, image="localhost/podvirt/virt-controller:v0.1.0"))
+def qcow2(directory: Path, *options: str) -> bytes:
+    """What `qemu-img create` writes for these options."""
+    made = directory / "made.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *options, str(made), "8M"], check=True)
+    return made.read_bytes()
+
+
+def no_disk(_: Path) -> dict[str, bytes]:
+    return {}
+
+
+def two_disks(directory: Path) -> dict[str, bytes]:
+    return {"a.qcow2": qcow2(directory), "b.qcow2": qcow2(directory)}
+
+
+def backed_disk(directory: Path) -> dict[str, bytes]:
+    return {"a.qcow2": qcow2(directory, "-u", "-b", "/etc/passwd", "-F", "raw")}
+
+
+def corrupt_disk(directory: Path) -> dict[str, bytes]:
+    return {"a.qcow2": qcow2(directory)[:80]}
+
+
+def empty_file(_: Path) -> dict[str, bytes]:
+    return {"a.img": b""}
+
+
+@pytest.mark.parametrize(
+    ("disks", "words"),
+    [
+        (no_disk, "the image has no disk: put one qcow2 or raw file, readable by user 107, under /disk"),
+        (two_disks, "a.qcow2"),
+        (backed_disk, "backing file"),
+        (corrupt_disk, "corrupt"),
+        (empty_file, "the file is empty"),
+    ],
+)
+def test_an_image_that_is_no_container_disk(
+    cluster: Cluster, namespace: str, tmp_path: Path, disks: Callable[[Path], dict[str, bytes]], words: str
+) -> None:
+    image = f"localhost/podvirt/{disks.__name__.replace('_', '-')}:test"
+    disk_images.load(cluster.name, tmp_path, image, disks(tmp_path))
+    cluster.create(vmi("bad", namespace, image=image))
 
     def told() -> str | None:
-        found = vms.condition(cluster.get("vmi", "nodisk", namespace), "Synchronized")
+        found = vms.condition(cluster.get("vmi", "bad", namespace), "Synchronized")
         return found["message"] if found and found["status"] == "False" else None
 
     message = until("the cause stands in a condition", told, 120)
-    assert "/disk" in message and "root" in message, message
-    assert ("Warning", "SyncFailed") in vms.reasons(cluster, namespace, "nodisk")
-    cluster.delete("vmi", "nodisk", namespace)
-    vms.gone(cluster, namespace, "vmi", "nodisk", 60)
+    assert words in message and "root" in message, message
+    assert ("Warning", "SyncFailed") in vms.reasons(cluster, namespace, "bad")
+    cluster.delete("vmi", "bad", namespace)
+    vms.gone(cluster, namespace, "vmi", "bad", 30)
 
 
 def broken(namespace: str, case: str) -> dict[str, object]:
