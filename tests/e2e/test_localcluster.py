@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from localcluster import paths
+from localcluster import paths, shell
 from localcluster.cluster import store
-from localcluster.host import cgroups, links, needs
+from localcluster.host import cgroups, links
 from localcluster.programs import archive
-from localcluster.report import Report
 from localcluster.waiting import wait_for
 
 REPO = Path(__file__).resolve().parents[2]
@@ -121,15 +120,23 @@ class Kubectl:
         return word in self("exec", pod, "--", "/bin/sh", "-c", script)
 
 
+def static_busybox(directory: Path) -> bytes:
+    """From Debian's package, unpacked aside: a machine may have the other busybox, which needs libraries."""
+    shell.run(["apt-get", "-q", "download", "busybox-static"], cwd=directory)
+    (package,) = directory.glob("busybox-static_*.deb")
+    shell.run(["dpkg-deb", "-x", package, directory])
+    return next(each for each in directory.glob("**/busybox") if each.is_file()).read_bytes()
+
+
 @pytest.fixture(scope="module")
 def kubectl(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """The cluster, up, with a test image on its nodes. Taken down by the last test, or here."""
     assert not any(traces().values()), "a cluster of this test is left from an earlier run"
-    needs.install(Report(), {"busybox-static": "/bin/busybox"})
+    directory = tmp_path_factory.mktemp("image")
+    busybox = static_busybox(directory)
     try:
         localcluster("up", "--nodes", "2", config=config)
-        tar = tmp_path_factory.mktemp("image") / "image.tar"
-        busybox = Path("/bin/busybox").read_bytes()
+        tar = directory / "image.tar"
         archive.write(
             tar, name=IMAGE, files={"bin/busybox": busybox, "bin/sh": busybox}, entrypoint=["/bin/busybox"], user="0:0"
         )
