@@ -15,10 +15,10 @@ from tests.worlds.state import Json, Obj, Pass, Seen, State, Which
 from virt_controller.plan import vm as vm_planner
 from virt_controller.plan import vmi as vmi_planner
 from virt_controller.plan.actions import Create, Delete, Kind, Merge, Plan, Question
-from virt_controller.plan.seen import Pod, Vm, Vmi
 from virt_controller.plan.vm_world import VmWorld
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model.config import ClusterConfig
+from virt_model.seen import Pod, Vm, Vmi
 
 CONFIG = ClusterConfig(use_emulation=True)
 IMAGE = "launcher"

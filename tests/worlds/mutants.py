@@ -16,10 +16,10 @@ import msgspec
 from virt_controller.plan import backoff, strategy, vm, vmi, vmi_status
 from virt_controller.plan import patch as patches
 from virt_controller.plan.actions import Delete, Kind, Plan
-from virt_controller.plan.seen import Pod
 from virt_controller.plan.strategy import State, Verb
 from virt_model import names
 from virt_model.phases import RunStrategy
+from virt_model.seen import Pod
 
 Seed = Callable[[ExitStack], None]
 

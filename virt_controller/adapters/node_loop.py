@@ -9,8 +9,8 @@ from virt_controller.adapters.perform import Performer, drive
 from virt_controller.plan import node as planner
 from virt_controller.plan.actions import Question
 from virt_controller.plan.node import NodeWorld
-from virt_controller.plan.seen import Seen
 from virt_model import labels
+from virt_model.seen import Seen
 from virt_runtime.clock import Clock
 from virt_runtime.loop import Loop
 from virt_runtime.queue import WorkQueue

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from api.time import InvalidTime, parse_time
 from virt_controller.adapters.caches import Caches
-from virt_controller.plan.seen import Seen, Vm, Vmi
+from virt_model.seen import Seen, Vm, Vmi
 from virt_runtime.metrics import Metrics, Row, client_rows
 from virt_runtime.resources import Json
 

@@ -11,9 +11,9 @@ from virt_controller.adapters.caches import Caches
 from virt_controller.adapters.perform import Performer, drive
 from virt_controller.plan import vm as planner
 from virt_controller.plan.actions import Question
-from virt_controller.plan.seen import Vm, Vmi
 from virt_controller.plan.vm_world import VmWorld
 from virt_model import names
+from virt_model.seen import Vm, Vmi
 from virt_runtime import resources
 from virt_runtime.clock import Clock
 from virt_runtime.errors import NotFound

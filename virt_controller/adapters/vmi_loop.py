@@ -11,9 +11,9 @@ from virt_controller.adapters.caches import BY_CLAIM, BY_NODE, BY_VMI, Caches, c
 from virt_controller.adapters.perform import Performer, drive
 from virt_controller.plan import vmi as planner
 from virt_controller.plan.actions import Question
-from virt_controller.plan.seen import Pod, Vmi
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import labels, names
+from virt_model.seen import Pod, Vmi
 from virt_runtime import resources
 from virt_runtime.clock import Clock
 from virt_runtime.errors import NotFound

@@ -10,8 +10,8 @@ import hashlib
 from typing import Any, Final
 
 from api.time import InvalidTime, format_time, parse_time
-from virt_controller.plan.seen import Vm, Vmi
 from virt_controller.plan.strategy import BACKS_OFF
+from virt_model.seen import Vm, Vmi
 
 Json = dict[str, Any]
 STEP: Final = 10.0

@@ -8,9 +8,9 @@ import msgspec
 
 from api.cpu_memory import CPU
 from api.vmi import VirtualMachineInstanceSpec
-from virt_controller.plan.seen import Vmi
 from virt_model.config import ClusterConfig
 from virt_model.network_rules import is_virtio
+from virt_model.seen import Vmi
 
 Json = dict[str, Any]
 DEFAULT_GRACE = 30

@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from virt_controller.plan.actions import Action, Event, Kind, Merge, Plan
-from virt_controller.plan.seen import Seen
 from virt_model import labels
+from virt_model.seen import Seen
 
 Json = dict[str, Any]
 SILENCE: Final = 300.0

@@ -8,11 +8,11 @@ from typing import Final
 import msgspec
 
 from virt_controller.plan import backoff
-from virt_controller.plan.seen import Vm, Vmi
 from virt_controller.plan.strategy import BACKS_OFF, Verb
 from virt_model import conditions
 from virt_model.conditions import Type
 from virt_model.phases import Phase, PrintableStatus, RunStrategy
+from virt_model.seen import Vm, Vmi
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,8 +19,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from virt_controller.plan.seen import Json, Vm, Vmi
 from virt_model.phases import Phase, RunStrategy
+from virt_model.seen import Json, Vm, Vmi
 
 
 class State(StrEnum):

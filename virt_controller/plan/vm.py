@@ -17,12 +17,12 @@ from typing import Any, Final
 
 from virt_controller.plan import backoff, patch, strategy, vm_start, vm_status
 from virt_controller.plan.actions import SETTLED, Action, Create, Delete, Event, Kind, Patch, Plan, Question
-from virt_controller.plan.seen import Vmi
 from virt_controller.plan.strategy import Verb
 from virt_controller.plan.vm_world import VmWorld
 from virt_model import conditions, labels, readiness
 from virt_model.conditions import Condition, Type
 from virt_model.phases import Phase
+from virt_model.seen import Vmi
 
 Json = dict[str, Any]
 

@@ -6,8 +6,8 @@ from copy import deepcopy
 from typing import Any
 
 from virt_controller.plan import strategy
-from virt_controller.plan.seen import Vm
 from virt_model import labels, names
+from virt_model.seen import Vm
 
 Json = dict[str, Any]
 

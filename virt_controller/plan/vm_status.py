@@ -12,11 +12,11 @@ from typing import Any, Final
 from api.time import format_time
 from virt_controller.plan import backoff, strategy
 from virt_controller.plan.printable import Case, printable_status
-from virt_controller.plan.seen import Vm, Vmi
 from virt_controller.plan.strategy import Verb
 from virt_controller.plan.vm_world import VmWorld
 from virt_model import conditions
 from virt_model.conditions import FALSE, TRUE, Condition, Conditions, Stamp, Type
+from virt_model.seen import Vm, Vmi
 
 Json = dict[str, Any]
 

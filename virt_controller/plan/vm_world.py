@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from virt_controller.plan.actions import Action, Create, Delete, Kind, Refusal
-from virt_controller.plan.seen import Vm, Vmi
+from virt_model.seen import Vm, Vmi
 
 Json = dict[str, Any]
 

@@ -17,11 +17,11 @@ from typing import Any, Final
 from api.time import format_time
 from virt_controller.plan import launcher_pod, patch, vm_start, vmi_status
 from virt_controller.plan.actions import SETTLED, Action, Create, Delete, Event, Kind, Merge, Patch, Plan, Question
-from virt_controller.plan.seen import Pod, seconds
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import conditions, labels, readiness
 from virt_model.conditions import Type
 from virt_model.phases import Phase
+from virt_model.seen import Pod, seconds
 
 Json = dict[str, Any]
 

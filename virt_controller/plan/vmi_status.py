@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.time import format_time
-from virt_controller.plan.seen import Pod, Vmi
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import conditions, labels, network_rules, readiness
 from virt_model.conditions import FALSE, Condition, Conditions, Stamp, Type
 from virt_model.phases import Phase
+from virt_model.seen import Pod, Vmi
 
 Json = dict[str, Any]
 

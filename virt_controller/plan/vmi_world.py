@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from virt_controller.plan.actions import Action, Delete, Kind, Refusal
-from virt_controller.plan.seen import Pod, Vmi
 from virt_model import names
 from virt_model.config import ClusterConfig
+from virt_model.seen import Pod, Vmi
 
 Json = dict[str, Any]
 

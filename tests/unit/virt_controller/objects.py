@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from virt_controller.plan.seen import Pod, Vm, Vmi
 from virt_controller.plan.vm_world import VmWorld
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import labels, names
 from virt_model.config import ClusterConfig
+from virt_model.seen import Pod, Vm, Vmi
 
 Json = dict[str, Any]
 NOW = 1_800_000_000.0

@@ -12,7 +12,6 @@ from tests.unit.virt_controller.recorded import RECORDED, Json, events, needs_re
 from virt_controller.plan import strategy, vm_status
 from virt_controller.plan import vmi as vmi_planner
 from virt_controller.plan.actions import Kind, Patch
-from virt_controller.plan.seen import Pod, Vm, Vmi
 from virt_controller.plan.strategy import Verb
 from virt_controller.plan.vm_world import VmWorld
 from virt_controller.plan.vmi_world import VmiWorld
@@ -20,6 +19,7 @@ from virt_model import names
 from virt_model.conditions import Type, find
 from virt_model.config import ClusterConfig
 from virt_model.phases import Phase
+from virt_model.seen import Pod, Vm, Vmi
 
 pytestmark = needs_recordings
 FOLDERS = ("01-vm-lifecycle", "01b-vm-lifecycle-noagent", "03-not-starting", "05-runstrategy", "06-killed")

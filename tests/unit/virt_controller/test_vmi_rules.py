@@ -15,8 +15,8 @@ from virt_controller.plan import node, patch
 from virt_controller.plan import vmi as planner
 from virt_controller.plan.actions import Create, Delete, Kind, Merge, Patch, Question, Refusal
 from virt_controller.plan.node import NodeWorld
-from virt_controller.plan.seen import Seen
 from virt_model import labels
+from virt_model.seen import Seen
 
 Json = dict[str, Any]
 GATED = {

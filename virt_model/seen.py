@@ -1,4 +1,4 @@
-"""Windows on the objects the controllers decide about: the raw object, and what it says by name.
+"""Windows on the objects that decisions are about: the raw object, and what it says by name.
 
 The raw object stays the truth: whatever is written is computed from it, so a field nobody here knows survives.
 """
