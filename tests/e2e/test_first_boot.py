@@ -49,4 +49,4 @@ def test_kubectl_shows_it(cluster: Cluster, namespace: str) -> None:
     row = cluster.kubectl("-n", namespace, "get", "vmis").splitlines()
     assert row[0].split()[:4] == ["NAME", "AGE", "PHASE", "IP"]
     log = ("-n", namespace, "logs", "-l", "vm.kubevirt.io/name=shown", "-c", "guest-console-log", "--tail=-1")
-    until("the guest's console is logged", lambda: "login:" in cluster.kubectl(*log))
+    until("the guest's console is logged, line by line", lambda: "log in as root" in cluster.kubectl(*log))
