@@ -252,7 +252,6 @@ COMPONENTS = LayerRecipe(
     packages=(
         "python3-aiohttp",
         "python3-cryptography",
-        "python3-prometheus-client",
         "libnftables1",
         "python3-yaml",
         "python3-typing-extensions",
@@ -272,7 +271,6 @@ COMPONENTS = LayerRecipe(
                 "propcache",
                 "yarl",
                 "cryptography",
-                "prometheus_client",
                 "yaml",
             )
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -14,26 +15,31 @@ import aiohttp
 from virt_api.adapters.gate import Gate
 from virt_api.adapters.knowledge import Knowledge
 from virt_api.adapters.machines import Machines
+from virt_api.adapters.stream_metrics import StreamMeter
 from virt_api.adapters.streams import Streams
 from virt_api.adapters.subresources import Subresources
 from virt_api.adapters.webhooks import Webhooks
 from virt_api.plan.admission import prepare
+from virt_model.monitoring.row import Component
+from virt_model.monitoring.table import rows_of
+from virt_model.version import VERSION
 from virt_runtime import log
+from virt_runtime.client_metrics import ClientObserver
 from virt_runtime.clock import RealClock
 from virt_runtime.kube import KubeClient
-from virt_runtime.metrics import ClientObserver, Metrics, Row, client_rows
+from virt_runtime.metrics import Metrics
 from virt_runtime.process import run_daemon
 from virt_runtime.serve import operations_app, serving
 from virt_runtime.tls import ServingCertificate, client_context
 
 LOG = logging.getLogger(__name__)
-METRICS: tuple[Row, ...] = client_rows("kubevirt")
+COMPONENT = Component.API.value
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the command `virt-api`."""
     flags = flags_parser().parse_args(arguments)
-    log.setup("virt-api", flags.log_level)
+    log.setup(COMPONENT, flags.log_level)
     run_daemon(lambda: _run(flags))
 
 
@@ -53,8 +59,8 @@ def flags_parser() -> argparse.ArgumentParser:
 
 
 async def _run(flags: argparse.Namespace) -> None:
-    metrics = Metrics(METRICS)
-    async with KubeClient.connect(flags.kubeconfig, "virt-api", ClientObserver(metrics, "kubevirt")) as kube:
+    metrics = Metrics(rows_of(Component.API))
+    async with KubeClient.connect(flags.kubeconfig, COMPONENT, ClientObserver(metrics)) as kube:
         await serve(kube, metrics, flags, lambda port: LOG.info("serving on port %d", port))
 
 
@@ -62,13 +68,18 @@ async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, s
     """Serve until cancelled; `started` is told the port once everything that an answer needs has been read."""
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
         knowledge = Knowledge(kube)
+        knowledge.on_config(lambda config: log.set_verbosity(config.verbosity(COMPONENT)))
         tasks.create_task(knowledge.run())
         await knowledge.wait()
         prepare()
         app = operations_app(metrics)
-        Webhooks(kube, knowledge, flags.namespace, RealClock()).add_to(app)
+        clock = RealClock()
+        metrics.gauge("kubevirt_info").labels(platform.python_version(), VERSION).set(1)
+        metrics.gauge("kubevirt_virt_api_ready_status").labels().set(1)
+        Webhooks(kube, knowledge, flags.namespace, clock, metrics).add_to(app)
         handlers = client_context(flags.ca_file, flags.handler_certificates)
-        streams = Streams(kube, session, handlers, flags.namespace, flags.console_server_port)
+        meter = StreamMeter(metrics, clock)
+        streams = Streams(kube, session, handlers, meter, flags.namespace, flags.console_server_port)
         Subresources(kube, knowledge, Gate(kube, knowledge), Machines(kube), streams).add_to(app)
         certificate = ServingCertificate(flags.certificates, knowledge.client_ca)
         async with serving(app, flags.port, certificate.context(), flags.host) as port:

@@ -1,32 +1,43 @@
 """virt-controller: makes VMIs of VMs and launcher pods of VMIs. Two replicas, of which one leads.
 
-The one that does not lead holds nothing but its eye on the lease.
+The one that does not lead holds nothing but its eye on the lease, and on how much it shall say in its log.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 from pathlib import Path
 
+from virt_controller.adapters.cache_metrics import CacheMetrics, PhaseTimes
 from virt_controller.adapters.caches import Caches
 from virt_controller.adapters.node_loop import NodeController
-from virt_controller.adapters.observed import TABLE, PhaseTimes, StoreCollector
 from virt_controller.adapters.perform import Performer
 from virt_controller.adapters.vm_loop import VmController
 from virt_controller.adapters.vmi_loop import VmiController
 from virt_controller.plan.actions import Event
+from virt_model.config import from_kubevirt
+from virt_model.monitoring.row import Component
+from virt_model.monitoring.table import rows_of
+from virt_model.version import VERSION
 from virt_runtime import log
+from virt_runtime.client_metrics import ClientObserver
 from virt_runtime.clock import RealClock
 from virt_runtime.election import LeaderElector
 from virt_runtime.events import EventRecorder
 from virt_runtime.kube import KubeClient
-from virt_runtime.metrics import ClientObserver, Metrics
+from virt_runtime.metrics import Metrics
 from virt_runtime.process import run_daemon, together
+from virt_runtime.queue import WorkQueue
+from virt_runtime.queue_metrics import QueueMeter
+from virt_runtime.reflector import Reflector
+from virt_runtime.resources import KUBEVIRTS
 from virt_runtime.serve import operations_app, serving
+from virt_runtime.store import Store
 from virt_runtime.tls import ServingCertificate
 
-COMPONENT = "virt-controller"
+COMPONENT = Component.CONTROLLER.value
 EVENT_SOURCE = "virtualmachine-controller"
 CERTIFICATES = Path("/etc/virt-controller/certificates")
 WORKERS = 10
@@ -35,15 +46,18 @@ WORKERS = 10
 class Controllers:
     """The controllers of one leadership, wired."""
 
-    def __init__(self, kube: KubeClient, launcher_image: str, times: PhaseTimes) -> None:
-        self.caches = Caches(kube)
+    def __init__(self, kube: KubeClient, namespace: str, launcher_image: str, metrics: Metrics) -> None:
+        self.caches = Caches(kube, namespace)
         self._recorder = EventRecorder(kube, EVENT_SOURCE)
         clock, perform = RealClock(), Performer(kube, self._emit, self.caches.learn)
-        self._nodes = NodeController(self.caches, perform, clock)
-        self._vms = VmController(kube, self.caches, perform, clock)
-        self._vmis = VmiController(kube, self.caches, perform, clock, launcher_image, self._nodes.lost)
+        vms, vmis, nodes = (
+            WorkQueue(meter=QueueMeter(metrics, f"{COMPONENT}-{what}")) for what in ("vm", "vmi", "node")
+        )
+        self._nodes = NodeController(self.caches, perform, clock, nodes)
+        self._vms = VmController(kube, self.caches, perform, clock, vms)
+        self._vmis = VmiController(kube, self.caches, perform, clock, vmis, launcher_image, self._nodes.lost)
         self._nodes.on_change(self._vmis.node_changed)
-        self.caches.vmis.subscribe(times.seen)
+        self.caches.vmis.subscribe(PhaseTimes(metrics).seen)
 
     def _emit(self, event: Event) -> None:
         self._recorder.emit(event.about, event.type, event.reason, event.message)
@@ -58,21 +72,31 @@ class Controllers:
 
 
 async def run(options: argparse.Namespace) -> None:
-    metrics = Metrics(TABLE)
+    metrics = Metrics(rows_of(Component.CONTROLLER))
+    metrics.gauge("kubevirt_info").labels(platform.python_version(), VERSION).set(1)
     leading: list[Controllers] = []
-    async with KubeClient.connect(options.kubeconfig, COMPONENT, ClientObserver(metrics, "kubevirt")) as kube:
+    async with KubeClient.connect(options.kubeconfig, COMPONENT, ClientObserver(metrics)) as kube:
         elector = LeaderElector(kube, options.namespace, COMPONENT)
-        metrics.collect_with(StoreCollector(lambda: leading[-1].caches if leading else None, lambda: elector.is_leader))
+        metrics.gauge("kubevirt_virt_controller_ready_status").labels().set(1)
+        metrics.gauge("kubevirt_virt_controller_leading_status").labels().set_function(lambda: elector.is_leader)
+        metrics.collect_with(CacheMetrics(lambda: leading[-1].caches if leading and elector.is_leader else None))
 
         async def lead() -> None:
-            controllers = Controllers(kube, options.launcher_image, PhaseTimes(metrics))
+            controllers = Controllers(kube, options.namespace, options.launcher_image, metrics)
             leading.append(controllers)
             await controllers.run()
 
         tls = ServingCertificate(CERTIFICATES).context() if CERTIFICATES.is_dir() else None
         app = operations_app(metrics, is_leader=lambda: elector.is_leader)
         async with serving(app, options.port, tls):
-            await elector.run(lead)
+            await together(_follow_verbosity(kube, options.namespace), elector.run(lead))
+
+
+async def _follow_verbosity(kube: KubeClient, namespace: str) -> None:
+    """Every replica's log follows the configuration; nothing else is watched by those that do not lead."""
+    reflector = Reflector(kube, KUBEVIRTS, Store(), namespace)
+    reflector.subscribe(lambda _old, new: log.set_verbosity(from_kubevirt(new).verbosity(COMPONENT)))
+    await reflector.run()
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

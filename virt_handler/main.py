@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import logging
 import os
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,10 +16,10 @@ from virt_handler.adapters.agent import Agent
 from virt_handler.adapters.certificate import NodeCertificate
 from virt_handler.adapters.console import console_app
 from virt_handler.adapters.device_plugin import DevicePlugins, offers
+from virt_handler.adapters.guest_scrape import GuestScrape
 from virt_handler.adapters.inotify import Watcher
 from virt_handler.adapters.kvm_probe import kvm_problem
 from virt_handler.adapters.launcher_settings import LauncherSettings, read_cache
-from virt_handler.adapters.metric_table import CLIENT_PREFIX, READY, TABLE
 from virt_handler.adapters.node import Heartbeat, facts_of_image
 from virt_handler.adapters.observer import Observer, vmi_uid_of
 from virt_handler.adapters.records import Records
@@ -26,21 +27,26 @@ from virt_handler.adapters.sockets import SocketFinder
 from virt_handler.plan.node_labels import wanted_labels
 from virt_model import labels
 from virt_model.config import ClusterConfig, from_kubevirt
+from virt_model.monitoring.row import Component
+from virt_model.monitoring.table import rows_of
+from virt_model.version import VERSION
 from virt_runtime import log
+from virt_runtime.client_metrics import ClientObserver
 from virt_runtime.clock import RealClock
 from virt_runtime.events import EventRecorder
 from virt_runtime.kube import KubeClient
 from virt_runtime.loop import Loop
-from virt_runtime.metrics import ClientObserver, Metrics, client_rows
+from virt_runtime.metrics import Metrics
 from virt_runtime.process import run_daemon, together, when_synced
 from virt_runtime.queue import WorkQueue
+from virt_runtime.queue_metrics import QueueMeter
 from virt_runtime.reflector import Reflector
 from virt_runtime.resources import KUBEVIRTS, NODES, PODS, VIRTUAL_MACHINE_INSTANCES
 from virt_runtime.serve import operations_app, serving
 from virt_runtime.store import Store
 from virt_runtime.tls import FileSource, ServingCertificate
 
-COMPONENT = "virt-handler"
+COMPONENT = Component.HANDLER.value
 LOG = logging.getLogger(COMPONENT)
 WORKERS = 64
 Json = dict[str, Any]
@@ -58,13 +64,12 @@ class Caches:
         self.of_pods = Reflector(
             kube, PODS, self.pods, label_selector=launchers, field_selector=f"spec.nodeName={node}"
         )
-        self._others = (
-            Reflector(kube, NODES, self.nodes, field_selector=f"metadata.name={node}"),
-            Reflector(kube, KUBEVIRTS, self.kubevirts, namespace),
-        )
+        self.of_kubevirts = Reflector(kube, KUBEVIRTS, self.kubevirts, namespace)
+        self._of_nodes = Reflector(kube, NODES, self.nodes, field_selector=f"metadata.name={node}")
 
     async def run(self) -> None:
-        await together(self.of_vmis.run(), self.of_pods.run(), *(each.run() for each in self._others))
+        reflectors = (self.of_vmis, self.of_pods, self.of_kubevirts, self._of_nodes)
+        await together(*(each.run() for each in reflectors))
 
     async def synced(self) -> None:
         await when_synced(*(store.synced for store in (self.vmis, self.pods, self.nodes, self.kubevirts)))
@@ -78,8 +83,8 @@ class Node:
     """Everything of one node, wired."""
 
     def __init__(self, kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, kvm_usable: bool) -> None:
-        self._kube, self._metrics, self._flags, self._kvm_usable = kube, metrics, flags, kvm_usable
-        self._queue, self._watcher = WorkQueue(), Watcher()
+        self._name, self._kvm_usable = flags.node_name, kvm_usable
+        self._queue, self._watcher = WorkQueue(meter=QueueMeter(metrics, "virt-handler-vm")), Watcher()
         self._caches = Caches(kube, flags.node_name, flags.namespace)
         self._records = Records(flags.private_dir / "ghost-records")
         self._recorder = EventRecorder(kube, COMPONENT, flags.node_name)
@@ -95,6 +100,9 @@ class Node:
             records=self._records, clock=clock,
             settings=LauncherSettings(self._caches.config, kvm_usable, flags.launcher_image, cache),
         )  # fmt: skip
+        metrics.gauge("kubevirt_virt_handler_ready_status").labels().set_function(lambda: self.unhealthy() is None)
+        metrics.gauge("podvirt_virt_handler_launchers").labels().set_function(self.agent.connected)
+        metrics.collect_with(GuestScrape(flags.node_name, self.agent.running))
         self._facts = facts_of_image(flags.capabilities_dir)
         self._devices = DevicePlugins(offers(flags.max_devices, kvm_usable), flags.plugins_dir, self._watcher)
         self._heartbeat = Heartbeat(
@@ -123,11 +131,19 @@ class Node:
 
     async def _work(self) -> None:
         await self._caches.synced()
+        self._caches.of_kubevirts.subscribe(self._settings_changed)
         self._caches.of_vmis.subscribe(self._vmi_moved)
         self._caches.of_pods.subscribe(self._pod_moved)
         for uid in self._records.uids():
             self._queue.add(uid)
-        await together(Loop(COMPONENT, self._queue, self.agent.reconcile, WORKERS).run(), self._heartbeat.run())
+        await together(
+            Loop(COMPONENT, self._queue, self.agent.reconcile, self.agent.identify, WORKERS).run(),
+            self._heartbeat.run(),
+        )
+
+    def _settings_changed(self, _old: Json | None, _new: Json | None) -> None:
+        """Guests start by the new settings, labels follow with the next heartbeat; the log at once."""
+        log.set_verbosity(self._caches.config().verbosity(COMPONENT, self._name))
 
     def _vmi_moved(self, old: Json | None, new: Json | None) -> None:
         if new is None:
@@ -155,14 +171,13 @@ class Node:
 async def run(flags: argparse.Namespace) -> None:
     problem = await asyncio.to_thread(kvm_problem)
     LOG.info("KVM %s", f"is not usable: {problem}" if problem else "is usable")
-    metrics = Metrics((*TABLE, *client_rows(CLIENT_PREFIX)))
+    metrics = Metrics(rows_of(Component.HANDLER))
+    metrics.gauge("kubevirt_info").labels(platform.python_version(), VERSION).set(1)
     certificate = NodeCertificate(flags.node_name, flags.namespace)
     await certificate.prepare()
-    async with KubeClient.connect(flags.kubeconfig, COMPONENT, ClientObserver(metrics, CLIENT_PREFIX)) as kube:
+    async with KubeClient.connect(flags.kubeconfig, COMPONENT, ClientObserver(metrics)) as kube:
         node = Node(kube, metrics, flags, kvm_usable=not problem)
-        metrics.gauge(READY).set_function(lambda: node.unhealthy() is None)
-        metrics.gauge("podvirt_virt_handler_launchers").set_function(node.agent.connected)
-        consoles = console_app(flags.pods_dir, node.observer.named, metrics)
+        consoles = console_app(flags.pods_dir, node.observer.named)
         trusted = ServingCertificate(certificate.pair, _bundle(flags.ca_file), clients_required=True)
         operations = operations_app(metrics, node.unhealthy)
         async with (

@@ -18,7 +18,16 @@ import msgspec
 
 from virt_ipc import wire
 from virt_ipc.errors import LauncherRefused, LauncherUnreachable, ProtocolError, SyncError
-from virt_ipc.messages import CapabilityCache, DomainReport, Empty, HelloReply, HelloRequest, Message, SyncRequest
+from virt_ipc.messages import (
+    CapabilityCache,
+    DomainReport,
+    DomainStats,
+    Empty,
+    HelloReply,
+    HelloRequest,
+    Message,
+    SyncRequest,
+)
 from virt_ipc.wire import Answer, Outcome, Request
 
 SHORT = 5.0
@@ -97,6 +106,11 @@ class LauncherClient:
     async def soft_reboot(self) -> None:
         """Ask the guest to reboot: by its agent when connected, else by ACPI."""
         await self._call("soft_reboot", Empty(), LONG)
+
+    async def stats(self) -> DomainStats:
+        """What the domain has used so far. Refused while there is none, or libvirt is busy with an earlier question."""
+        stats: DomainStats = await self._call("stats", Empty(), SHORT)
+        return stats
 
     async def ping(self) -> None:
         """Is the launcher alive and its lock not held by a stuck call?"""

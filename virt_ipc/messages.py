@@ -16,6 +16,8 @@ Name = Annotated[str, msgspec.Meta(max_length=253)]
 """A Kubernetes name, a device name, a target such as `vda`."""
 Text = Annotated[str, msgspec.Meta(max_length=2048)]
 """A sentence for people."""
+StatName = Annotated[str, msgspec.Meta(max_length=64)]
+"""A name of libvirt's statistics, such as `block.12.fl.times`."""
 CacheFiles = dict[Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\.xml$")], bytes]
 """libvirt's own QEMU capability cache: file name in the cache directory to content."""
 
@@ -115,6 +117,8 @@ class SyncOptions(Message, frozen=True, kw_only=True):
     free_page_reporting: bool = True
     log_serial: bool = True
     """Copy the serial console to `virt-serial0-log` beside its socket."""
+    verbosity: int = 2
+    """How much the launcher says in its log: from 4 on, also the domain's XML."""
 
 
 class SyncRequest(Message, frozen=True, kw_only=True):
@@ -169,6 +173,16 @@ class CapabilityCache(Message, frozen=True, kw_only=True):
     """What libvirt learned about QEMU here and was not told in `Hello`; empty when there is nothing new."""
 
     files: CacheFiles = {}
+
+
+class DomainStats(Message, frozen=True, kw_only=True):
+    """What the domain has used and done so far, under libvirt's own names (`virConnectGetAllDomainStats`)."""
+
+    values: Annotated[dict[StatName, int], msgspec.Meta(max_length=8192)] = {}
+    """For example `cpu.time` (ns), `balloon.rss` (KiB), `vcpu.0.state`, `net.0.rx.bytes`, `block.0.rd.reqs`; and
+    `vcpu.affinities`, which is ours: how many pairs of a vCPU and a CPU that it may run on there are."""
+    devices: Annotated[dict[StatName, Name], msgspec.Meta(max_length=512)] = {}
+    """Names of `net.N` and `block.N`: the VMI's own, or the tap's or the target's where it has none."""
 
 
 class Empty(Message, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ import msgspec
 
 from virt_ipc import wire
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import CapabilityCache, DomainReport, Empty, HelloReply, HelloRequest, SyncRequest
+from virt_ipc.messages import CapabilityCache, DomainReport, DomainStats, Empty, HelloReply, HelloRequest, SyncRequest
 from virt_ipc.wire import Answer, Outcome, Request
 
 INIT_SOCKET = "launcher-init-sock"
@@ -46,6 +46,7 @@ class LauncherService(Protocol):
     def unpause(self, request: Empty) -> Empty: ...
     def reset(self, request: Empty) -> Empty: ...
     def soft_reboot(self, request: Empty) -> Empty: ...
+    def stats(self, request: Empty) -> DomainStats: ...
     def ping(self, request: Empty) -> Empty: ...
 
 

@@ -21,7 +21,7 @@ MAX_MESSAGE = 4 << 20
 """Bytes of any message: a VMI fits in etcd's 1.5 MiB, a capability cache is 0.14 MiB a file."""
 MAX_FRAME = MAX_MESSAGE + 1024
 MAX_REPORT = 256 << 10
-"""Bytes of a DomainReport, which arrives unasked."""
+"""Bytes of a DomainReport, which arrives unasked, and of DomainStats, which many launchers send at once."""
 MAX_CACHE_FILES = 4
 MAX_CACHE_BYTES = 2 << 20
 
@@ -36,6 +36,7 @@ UNARY: dict[str, tuple[type[messages.Message], type[messages.Message]]] = {
     "unpause": (messages.Empty, messages.Empty),
     "reset": (messages.Empty, messages.Empty),
     "soft_reboot": (messages.Empty, messages.Empty),
+    "stats": (messages.Empty, messages.DomainStats),
     "ping": (messages.Empty, messages.Empty),
 }
 """Method name to (request, reply)."""
@@ -98,7 +99,7 @@ def encode(message: messages.Message) -> bytes:
 def decoder(kind: type[M]) -> Callable[[bytes], M]:
     """A function from bytes to `kind`; raises msgspec.MsgspecError (a ValueError) on anything else."""
     inner = msgspec.msgpack.Decoder(kind)
-    limit = MAX_REPORT if kind is messages.DomainReport else MAX_MESSAGE
+    limit = MAX_REPORT if kind in (messages.DomainReport, messages.DomainStats) else MAX_MESSAGE
 
     def decode(data: bytes) -> M:
         if len(data) > limit:

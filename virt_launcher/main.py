@@ -16,7 +16,7 @@ from virt_ipc.server import serve
 from virt_launcher.adapters import alive
 from virt_launcher.adapters.bell import Bell
 from virt_launcher.adapters.embed_root import EmbedRoot
-from virt_launcher.adapters.log import log
+from virt_launcher.adapters.log import log, speak_of
 from virt_launcher.adapters.service import Identity, Launcher
 from virt_launcher.adapters.supervisor import supervise
 from virt_launcher.plan.life import Life
@@ -29,6 +29,7 @@ DRAIN_SECONDS = 0.5
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     flags = _parse(sys.argv[1:] if arguments is None else arguments)
+    speak_of(flags.namespace, flags.name, flags.uid)
     bell = Bell()
     bell.answer_signals()
     lock = alive.hold(paths.alive_lock(flags.uid))
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     root = EmbedRoot(flags.embed_root)
     launcher = Launcher(identity, life, root, bell.ring)
     server = serve(launcher, launcher.reports, flags.socket_dir)
-    log("serving", vmi=f"{flags.namespace}/{flags.name}", uid=flags.uid)
+    log("serving")
     _equip(launcher, identity, root, flags.ovmf_path)
     try:
         return supervise(launcher, bell, [paths.serial_log(flags.uid), root.qemu_log(identity.domain)])

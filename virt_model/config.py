@@ -24,6 +24,15 @@ EMULATED_MACHINES: Final = {
     "arm64": ("virt*",),
     "s390x": ("s390-ccw-virtio*",),
 }
+DEFAULT_VERBOSITY: Final = 2
+VERBOSITY_FIELDS: Final = {
+    "virt-api": "virtAPI",
+    "virt-controller": "virtController",
+    "virt-handler": "virtHandler",
+    "virt-launcher": "virtLauncher",
+    "virt-operator": "virtOperator",
+}
+"""The field of `logVerbosity` that speaks of each component."""
 FIRMWARE_DIRS: Final = {"amd64": "/usr/share/edk2/ovmf", "arm64": "/usr/share/AAVMF", "s390x": ""}
 
 
@@ -80,6 +89,14 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     def gate(self, name: str) -> bool:
         return gates.enabled(name, self.gates_on, self.gates_off)
+
+    def verbosity(self, component: str, node: str = "") -> int:
+        """How much a component says in its log; for an agent, what is said of its node counts first."""
+        said = (_get(self.log_verbosity, int, "nodeVerbosity", node), self._verbosity_of(component))
+        return next((level for level in said if level is not None), DEFAULT_VERBOSITY)
+
+    def _verbosity_of(self, component: str) -> int | None:
+        return _get(self.log_verbosity, int, VERBOSITY_FIELDS[component])
 
     def machine_type(self, architecture: str) -> str:
         return self.machine_types.get(architecture) or MACHINE_TYPES.get(architecture, "")

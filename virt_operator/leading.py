@@ -10,6 +10,7 @@ from virt_operator.adapters.signer import RequestSigner
 from virt_operator.plan import step
 from virt_operator.plan.names import OPERATOR
 from virt_operator.plan.observed import Own
+from virt_runtime import log
 from virt_runtime.kube import KubeClient
 from virt_runtime.loop import Loop
 from virt_runtime.process import together
@@ -20,9 +21,8 @@ WORLD = "world"
 AFTER_ACTION = 0.01
 
 
-async def lead(kube: KubeClient, own: Own) -> None:
+async def lead(kube: KubeClient, own: Own, queue: WorkQueue) -> None:
     cluster = Cluster(kube, own)
-    queue = WorkQueue()
     performer = Performer(kube, cluster, own.namespace)
     failure = ""
 
@@ -41,6 +41,6 @@ async def lead(kube: KubeClient, own: Own) -> None:
         await cluster.synced()
         cluster.on_change(lambda: queue.add(WORLD))
         queue.add(WORLD)
-        await Loop(OPERATOR, queue, reconcile).run()
+        await Loop(OPERATOR, queue, reconcile, lambda _key: log.about(kind="KubeVirt", namespace=own.namespace)).run()
 
     await together(cluster.run(), RequestSigner(kube, cluster, own.namespace).run(), begin())

@@ -9,29 +9,31 @@ import os
 import platform
 import sys
 
+from virt_model.config import from_kubevirt
+from virt_model.monitoring.row import Component
+from virt_model.monitoring.table import rows_of
+from virt_model.version import VERSION
 from virt_operator.adapters.secrets import pair_of
 from virt_operator.adapters.webhooks import Webhooks
 from virt_operator.plan.names import OPERATOR, OPERATOR_SECRET
 from virt_operator.plan.observed import Own
 from virt_operator.plan.settings import DEFAULT_NAMESPACE, Images
 from virt_runtime import log
+from virt_runtime.client_metrics import ClientObserver
 from virt_runtime.election import LeaderElector
 from virt_runtime.kube import KubeClient
-from virt_runtime.metrics import ClientObserver, Metrics, Row, client_rows
+from virt_runtime.metrics import Metrics
 from virt_runtime.process import run_daemon, together
+from virt_runtime.queue import WorkQueue
+from virt_runtime.queue_metrics import QueueMeter
 from virt_runtime.reflector import Reflector
-from virt_runtime.resources import SECRETS
+from virt_runtime.resources import KUBEVIRTS, SECRETS
 from virt_runtime.serve import operations_app, serving
 from virt_runtime.store import Store
 from virt_runtime.tls import Pair, ServingCertificate
 
 LOG = logging.getLogger(__name__)
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-METRICS = (
-    Row(name="kubevirt_virt_operator_ready_status", kind="gauge", doc="1 when this replica can serve."),
-    Row(name="kubevirt_virt_operator_leading_status", kind="gauge", doc="1 when this replica leads."),
-    *client_rows("kubevirt"),
-)
 
 
 def main() -> None:
@@ -64,22 +66,31 @@ def own_facts(options: argparse.Namespace) -> Own:
 
 
 async def run(options: argparse.Namespace) -> None:
-    metrics = Metrics(METRICS)
-    async with KubeClient.connect(options.kubeconfig, OPERATOR, ClientObserver(metrics, "kubevirt")) as kube:
+    metrics = Metrics(rows_of(Component.OPERATOR))
+    metrics.gauge("kubevirt_info").labels(platform.python_version(), VERSION).set(1)
+    async with KubeClient.connect(options.kubeconfig, OPERATOR, ClientObserver(metrics)) as kube:
         elector = LeaderElector(kube, options.namespace, OPERATOR)
-        metrics.gauge("kubevirt_virt_operator_leading_status").set_function(lambda: float(elector.is_leader))
+        metrics.gauge("kubevirt_virt_operator_leading_status").labels().set_function(lambda: elector.is_leader)
         own = own_facts(options)
         await together(
             _serve(kube, options, metrics, elector),
-            elector.run(lambda: _lead(kube, own)),
+            _follow_verbosity(kube, options.namespace),
+            elector.run(lambda: _lead(kube, own, metrics)),
         )
 
 
-async def _lead(kube: KubeClient, own: Own) -> None:
+async def _lead(kube: KubeClient, own: Own, metrics: Metrics) -> None:
     """Imported only now: what the leader needs weighs 10 MiB, and the other replica never uses it."""
     from virt_operator.leading import lead
 
-    await lead(kube, own)
+    await lead(kube, own, WorkQueue(meter=QueueMeter(metrics, f"{OPERATOR}-kubevirt")))
+
+
+async def _follow_verbosity(kube: KubeClient, namespace: str) -> None:
+    """Every replica's log follows the configuration."""
+    reflector = Reflector(kube, KUBEVIRTS, Store(), namespace)
+    reflector.subscribe(lambda _old, new: log.set_verbosity(from_kubevirt(new).verbosity(OPERATOR)))
+    await reflector.run()
 
 
 async def _serve(kube: KubeClient, options: argparse.Namespace, metrics: Metrics, elector: LeaderElector) -> None:
@@ -98,7 +109,7 @@ async def _serve(kube: KubeClient, options: argparse.Namespace, metrics: Metrics
         app = operations_app(metrics, is_leader=lambda: elector.is_leader)
         Webhooks(kube).add_to(app)
         async with serving(app, options.port, ServingCertificate(pair).context()):
-            metrics.gauge("kubevirt_virt_operator_ready_status").set(1)
+            metrics.gauge("kubevirt_virt_operator_ready_status").labels().set(1)
             await asyncio.Event().wait()
 
     await together(reflector.run(), listen())

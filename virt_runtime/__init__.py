@@ -6,6 +6,7 @@
 | `Reflector`, `Store`, `WorkQueue`, `Loop` | `reflector`, `store`, `queue`, `loop` |
 | `EventRecorder`, `LeaderElector` | `events`, `election` |
 | `ServingCertificate`, `ClientContexts`, `FrontProxy` | `tls`, `front_proxy` |
-| `Metrics`, `operations_app`, `serving` | `metrics`, `serve` |
+| `Metrics`, `ClientObserver`, `QueueMeter` | `metrics`, `client_metrics`, `queue_metrics` |
+| `operations_app`, `serving` | `serve` |
 | `log.setup`, `Clock`, `run_daemon` | `log`, `clock`, `process` |
 """

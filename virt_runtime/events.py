@@ -16,6 +16,7 @@ from typing import Literal
 from .clock import Clock, RealClock, rfc3339
 from .errors import ApiError, NotFound
 from .kube import KubeClient
+from .log import about
 from .resources import EVENTS, Json
 
 LOG = logging.getLogger(__name__)
@@ -91,7 +92,12 @@ class EventRecorder:
                 await self._first(seen)
         except ApiError as error:
             self.dropped += 1
-            LOG.warning("event %s of %s not written: %s", seen.reason, seen.involved["name"], error)
+            LOG.warning(
+                "event %s not written: %s",
+                seen.reason,
+                error,
+                extra=about({"kind": seen.involved.get("kind"), "metadata": seen.involved}),
+            )
 
     async def _first(self, seen: _Occurrence) -> None:
         namespace = seen.involved.get("namespace") or "default"

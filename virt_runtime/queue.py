@@ -8,13 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Protocol
 
 FIRST_WAIT = 0.02
 LONGEST_WAIT = 30.0
 
 
+class Meter(Protocol):
+    """Is told what happens; see `queue_metrics`."""
+
+    def added(self, key: str) -> None: ...
+    def begun(self, key: str) -> None: ...
+    def done(self, key: str) -> None: ...
+    def retried(self) -> None: ...
+
+
 class WorkQueue:
-    def __init__(self, first_wait: float = FIRST_WAIT, longest_wait: float = LONGEST_WAIT) -> None:
+    def __init__(
+        self, first_wait: float = FIRST_WAIT, longest_wait: float = LONGEST_WAIT, meter: Meter | None = None
+    ) -> None:
+        self._meter = meter
         self._first_wait, self._longest_wait = first_wait, longest_wait
         self._ready: deque[str] = deque()
         self._wanted: set[str] = set()
@@ -33,6 +46,8 @@ class WorkQueue:
         if key in self._wanted:
             return
         self._wanted.add(key)
+        if self._meter:
+            self._meter.added(key)
         if key not in self._working:
             self._offer(key)
 
@@ -54,10 +69,14 @@ class WorkQueue:
         key = self._ready.popleft()
         self._wanted.discard(key)
         self._working.add(key)
+        if self._meter:
+            self._meter.begun(key)
         return key
 
     def done(self, key: str) -> None:
         self._working.discard(key)
+        if self._meter:
+            self._meter.done(key)
         if key in self._wanted:
             self._offer(key)
 
@@ -65,6 +84,8 @@ class WorkQueue:
         """Add `key` after a wait that doubles with each failure; gives the wait in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
+        if self._meter:
+            self._meter.retried()
         wait = min(self._longest_wait, self._first_wait * 2.0 ** min(failures, 30))
         self.add_after(key, wait)
         return wait

@@ -21,7 +21,7 @@ def operations_app(
     app = web.Application(client_max_size=client_max_size)
 
     async def show_metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=await metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     async def show_health(_request: web.Request) -> web.Response:
         wrong = healthy()

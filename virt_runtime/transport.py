@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
@@ -24,8 +24,20 @@ FIRST_WAIT = 0.2
 LONGEST_WAIT = 5.0
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 
-#: (method, path, HTTP status or 0, seconds) of each finished attempt
-Observer = Callable[[str, str, int, float], None]
+
+class Attempt(NamedTuple):
+    """One attempt and its end. `status` is 0 where no answer came; `seconds` until the answer began."""
+
+    server: str
+    method: str
+    path: str
+    watching: bool
+    status: int
+    seconds: float
+
+
+#: is told of each attempt
+Observer = Callable[[Attempt], None]
 
 
 class Transport:
@@ -105,7 +117,8 @@ class Transport:
             timeout=timeout,
             server_hostname=self.access.server_name,
         )
-        return _Sent(call, method, path, self._observe)
+        started = Attempt(self.access.server, method, path, "watch" in (query or {}), 0, 0.0)
+        return _Sent(call, started, self._observe)
 
     def unreachable(self, error: BaseException) -> Unreachable:
         text = str(error) or type(error).__name__
@@ -115,8 +128,8 @@ class Transport:
 class _Sent:
     """Times one attempt and reports it to the observer, whatever its end."""
 
-    def __init__(self, call: Any, method: str, path: str, observe: Observer | None) -> None:
-        self._call, self._method, self._path, self._observe = call, method, path, observe
+    def __init__(self, call: Any, started: Attempt, observe: Observer | None) -> None:
+        self._call, self._started, self._observe = call, started, observe
         self._began = asyncio.get_running_loop().time()
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
@@ -134,7 +147,7 @@ class _Sent:
     def _report(self, status: int) -> None:
         if self._observe:
             seconds = asyncio.get_running_loop().time() - self._began
-            self._observe(self._method, self._path, status, seconds)
+            self._observe(self._started._replace(status=status, seconds=seconds))
 
 
 def _decode(answer: aiohttp.ClientResponse, content: bytes) -> Any:

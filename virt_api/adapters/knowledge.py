@@ -7,6 +7,7 @@ believed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from virt_model.config import ClusterConfig, from_kubevirt
 from virt_runtime.front_proxy import CONFIGMAP_NAME, CONFIGMAP_NAMESPACE, FrontProxy
@@ -27,6 +28,7 @@ class Knowledge:
         self.config: ClusterConfig = from_kubevirt(None)
         self.config_version = ""
         self.front_proxy: FrontProxy = NOBODY
+        self._tell_config: list[Callable[[ClusterConfig], None]] = []
         self._kubevirts, self._proxies = Store(), Store()
         self._reflectors = (
             Reflector(kube, KUBEVIRTS, self._kubevirts),
@@ -49,6 +51,10 @@ class Knowledge:
     async def run(self) -> None:
         await together(*(reflector.run() for reflector in self._reflectors))
 
+    def on_config(self, tell: Callable[[ClusterConfig], None]) -> None:
+        """`tell` is called with each new configuration."""
+        self._tell_config.append(tell)
+
     def client_ca(self) -> bytes:
         """The authorities that may vouch for a front proxy, as PEM."""
         return self.front_proxy.client_ca
@@ -58,6 +64,8 @@ class Knowledge:
         chosen = min(present, key=_age, default=None)
         self.config = from_kubevirt(chosen)
         self.config_version = chosen["metadata"]["resourceVersion"] if chosen else ""
+        for tell in self._tell_config:
+            tell(self.config)
 
     def _see_front_proxy(self, _old: Json | None, new: Json | None) -> None:
         try:

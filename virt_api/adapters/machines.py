@@ -10,6 +10,7 @@ from virt_api.plan.options import is_dry, parse
 from virt_api.plan.status import VM, CallFailed, Failure, internal_error, not_found
 from virt_runtime.errors import ApiError, Conflict, Invalid, NotFound
 from virt_runtime.kube import KubeClient
+from virt_runtime.log import about
 from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES, Json, Resource
 
 LOG = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Machines:
         vmi = await self._find(VIRTUAL_MACHINE_INSTANCES, namespace, name)
         writes = decide(Machine(vm=vm, vmi=vmi), options)
         await self._write(namespace, name, writes, dry_run=is_dry(options))
-        LOG.info("%s of VM %s/%s: %s", verb, namespace, name, ", ".join(write.target for write in writes))
+        LOG.info("%s: %s", verb, ", ".join(write.target for write in writes), extra=about(vm))
 
     async def _find(self, resource: Resource, namespace: str, name: str) -> Json | None:
         try:

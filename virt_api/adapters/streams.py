@@ -14,6 +14,7 @@ import logging
 import aiohttp
 from aiohttp import web
 
+from virt_api.adapters.stream_metrics import StreamMeter
 from virt_api.plan.console import (
     SUBPROTOCOL,
     handler_address,
@@ -28,6 +29,7 @@ from virt_model import labels
 from virt_runtime.errors import NotFound
 from virt_runtime.keepalive import notice_dead_peer
 from virt_runtime.kube import KubeClient
+from virt_runtime.log import about
 from virt_runtime.resources import PODS, VIRTUAL_MACHINE_INSTANCES, Json
 from virt_runtime.tls import ClientContexts
 
@@ -38,6 +40,7 @@ PATIENCE = 8.0  # seconds that a handler may take to come back
 RETRY_SECONDS = 0.5
 FAREWELL_TIMEOUT = 2.0  # seconds that a side which was told goodbye may take to say it back
 _HANDLER = "virt-handler"
+VMI_KIND = "VirtualMachineInstance"
 
 Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 
@@ -54,10 +57,11 @@ class Streams:
         kube: KubeClient,
         session: aiohttp.ClientSession,
         tls: ClientContexts,
+        meter: StreamMeter,
         namespace: str,
         port: int,
     ) -> None:
-        self._kube, self._session, self._tls = kube, session, tls
+        self._kube, self._session, self._tls, self._meter = kube, session, tls, meter
         self._namespace, self._port = namespace, port
 
     async def serve(self, request: web.Request, namespace: str, name: str, stream: str) -> web.StreamResponse:
@@ -76,7 +80,8 @@ class Streams:
             await caller.prepare(request)
             notice_dead_peer(request.transport)
             notice_dead_peer(handler)
-            await join(caller, handler)
+            with self._meter.open(stream, namespace, name):
+                await join(caller, handler)
         finally:
             await handler.close()
         return caller
@@ -97,7 +102,7 @@ class Streams:
             try:
                 return await self._dial_once(node, namespace, name, stream)
             except _HandlerAway as away:
-                LOG.info("no console of %s/%s yet: %s", namespace, name, away)
+                LOG.info("no %s yet: %s", stream, away, extra=about(kind=VMI_KIND, namespace=namespace, name=name))
                 if asyncio.get_running_loop().time() + RETRY_SECONDS > deadline:
                     raise CallFailed(internal_error(str(away))) from away
             await asyncio.sleep(RETRY_SECONDS)
@@ -121,7 +126,8 @@ class Streams:
                     timeout=aiohttp.ClientWSTimeout(ws_close=FAREWELL_TIMEOUT),
                 )
         except aiohttp.WSServerHandshakeError as error:
-            LOG.info("virt-handler refuses %s: %s", url, error.status)
+            vmi = about(kind=VMI_KIND, namespace=namespace, name=name)
+            LOG.info("virt-handler refuses %s: %s", url, error.status, extra=vmi)
             why = f"Can't connect to websocket ({error.status}): websocket: bad handshake"
             raise CallFailed(internal_error(why)) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:

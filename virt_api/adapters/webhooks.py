@@ -23,17 +23,21 @@ from virt_model import labels
 from virt_runtime.clock import Clock, rfc3339
 from virt_runtime.errors import NotFound
 from virt_runtime.kube import KubeClient
+from virt_runtime.log import about
+from virt_runtime.metrics import Metrics
 from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCE_MIGRATIONS, VIRTUAL_MACHINE_INSTANCES
 
 LOG = logging.getLogger(__name__)
+VALIDATED_VM = "/virtualmachines-validate"
 NO_NEWS = MigrationNews(vmi=None, others=())
 
 
 class Webhooks:
     """`namespace` is where our components live: their service accounts may do what users may not."""
 
-    def __init__(self, kube: KubeClient, knowledge: Knowledge, namespace: str, clock: Clock) -> None:
+    def __init__(self, kube: KubeClient, knowledge: Knowledge, namespace: str, clock: Clock, metrics: Metrics) -> None:
         self._kube, self._knowledge, self._namespace, self._clock = kube, knowledge, namespace, clock
+        self._created = metrics.counter("kubevirt_vm_created_by_pod_total")
 
     def add_to(self, app: web.Application) -> None:
         for path in ADMISSIONS:
@@ -49,7 +53,7 @@ class Webhooks:
             return web.Response(status=400, text="not an AdmissionReview: it has no request.uid")
         news = await self._look_up(wanted) if request.path == NEW_MIGRATION else NO_NEWS
         said = answer(request.path, wanted, self._world(news))
-        self._log(request.path, wanted, said)
+        self._account(request.path, wanted, said)
         return json_answer(said)
 
     def _world(self, news: MigrationNews) -> World:
@@ -68,7 +72,13 @@ class Webhooks:
         others = await self._kube.list(VIRTUAL_MACHINE_INSTANCE_MIGRATIONS, namespace, label_selector=selector)
         return MigrationNews(vmi=vmi, others=tuple(others))
 
-    def _log(self, path: str, wanted: dict[str, Any], said: dict[str, Any]) -> None:
-        if not said["response"]["allowed"]:
-            where, name = text(wanted, "namespace"), text(wanted, "name")
-            LOG.info("%s refused %s/%s: %s", path, where, name, text(said, "response", "status", "message"))
+    def _account(self, path: str, wanted: dict[str, Any], said: dict[str, Any]) -> None:
+        if said["response"]["allowed"]:
+            if path == VALIDATED_VM and text(wanted, "operation") == "CREATE" and not wanted.get("dryRun"):
+                self._created.labels(text(wanted, "namespace")).inc()
+            return
+        refused = about(
+            kind=text(wanted, "kind", "kind"), namespace=text(wanted, "namespace"), name=text(wanted, "name"),
+            uid=text(wanted, "object", "metadata", "uid"),
+        )  # fmt: skip
+        LOG.info("%s refused: %s", path, text(said, "response", "status", "message"), extra=refused)

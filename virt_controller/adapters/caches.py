@@ -17,19 +17,23 @@ from virt_runtime.store import Store
 
 BY_VMI = "vmi"  # pods, by the UID of their VMI
 BY_NODE = "node"  # VMIs, by the node they are on
+VM_LABELS = "kubevirt-vm-labels-config"  # a ConfigMap of users: which labels of VMs are shown as metrics
 BY_CLAIM = "claim"  # VMIs, by namespace/name of the claims their volumes name
 
 
 class Caches:
-    """Everything that is watched. Only the leader runs it."""
+    """Everything that is watched. Only the leader runs it; `namespace` is where podvirt is installed."""
 
-    def __init__(self, kube: KubeClient) -> None:
+    def __init__(self, kube: KubeClient, namespace: str) -> None:
         self.vms = Reflector(kube, resources.VIRTUAL_MACHINES, Store())
         self.vmis = Reflector(kube, resources.VIRTUAL_MACHINE_INSTANCES, Store())
         self.pods = Reflector(kube, resources.PODS, Store(), label_selector=f"{labels.ROLE}={labels.ROLE_LAUNCHER}")
         self.nodes = Reflector(kube, resources.NODES, Store())
         self.claims = Reflector(kube, resources.PERSISTENT_VOLUME_CLAIMS, Store())
         self.kubevirts = Reflector(kube, resources.KUBEVIRTS, Store())
+        self._vm_labels = Reflector(
+            kube, resources.CONFIGMAPS, Store(), namespace, field_selector=f"metadata.name={VM_LABELS}"
+        )
         self.pods.store.add_index(BY_VMI, _vmi_of)
         self.vmis.store.add_index(BY_NODE, _node_of)
         self.vmis.store.add_index(BY_CLAIM, claims_of)
@@ -39,7 +43,7 @@ class Caches:
 
     @property
     def _all(self) -> tuple[Reflector, ...]:
-        return (self.vms, self.vmis, self.pods, self.nodes, self.claims, self.kubevirts)
+        return (self.vms, self.vmis, self.pods, self.nodes, self.claims, self.kubevirts, self._vm_labels)
 
     async def run(self) -> None:
         await together(*(reflector.run() for reflector in self._all))
@@ -58,6 +62,10 @@ class Caches:
         if raw is not self._config_from:
             self._config_from, self._config = raw, from_kubevirt(raw)
         return self._config
+
+    def vm_labels(self) -> Json | None:
+        """The ConfigMap that says which labels of VMs are shown, if there is one."""
+        return next(iter(self._vm_labels.store.list()), None)
 
     def learn(self, kind: Kind, action: Action, answer: Json | None) -> None:
         """An action of ours succeeded: remember its answer until the watch shows it."""

@@ -12,7 +12,7 @@ from virt_controller.plan.node import NodeWorld
 from virt_model import labels
 from virt_model.seen import Seen
 from virt_runtime.clock import Clock
-from virt_runtime.loop import Loop
+from virt_runtime.loop import Loop, named
 from virt_runtime.queue import WorkQueue
 from virt_runtime.resources import Json
 
@@ -20,9 +20,9 @@ from virt_runtime.resources import Json
 class NodeController:
     """Keys are node names."""
 
-    def __init__(self, caches: Caches, perform: Performer, clock: Clock) -> None:
+    def __init__(self, caches: Caches, perform: Performer, clock: Clock, queue: WorkQueue) -> None:
         self._caches, self._perform, self._clock = caches, perform, clock
-        self._queue = WorkQueue()
+        self._queue = queue
         self._heard: dict[str, tuple[str, float]] = {}
         self._lost: set[str] = set()
         self._tell: list[Callable[[str], None]] = []
@@ -36,7 +36,7 @@ class NodeController:
         return name in self._lost
 
     async def run(self) -> None:
-        await Loop("node", self._queue, self.reconcile).run()
+        await Loop("node", self._queue, self.reconcile, named("Node")).run()
 
     def _node_changed(self, old: Json | None, new: Json | None) -> None:
         name = str((new or old or {})["metadata"]["name"])

@@ -12,6 +12,7 @@ from virt_controller.plan.actions import Action, Create, Delete, Event, Kind, Me
 from virt_runtime import resources
 from virt_runtime.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound, TooManyRequests, Unreachable
 from virt_runtime.kube import KubeClient
+from virt_runtime.log import about
 from virt_runtime.resources import Json, Resource
 
 LOG = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Performer:
         answer = await self._call(action)
         if isinstance(answer, Refusal):
             return answer
-        LOG.debug("%s %s: %s", type(action).__name__, action.kind.value, action.why)
+        _log(action, answer)
         self._learn(action.kind, action, answer)
         for event in action.events:
             self._emit(event)
@@ -112,6 +113,16 @@ class Performer:
             if isinstance(action, Patch) and any(op["op"] == "test" for op in action.ops):
                 raise Conflict(409, "Conflict", f"a tested field has changed: {error.message}") from error
             raise
+
+
+def _log(action: Action, answer: Json | None) -> None:
+    """What comes and goes is worth a line; what merely changes only to those who want every step."""
+    if isinstance(action, Delete):
+        which = about(kind=action.kind.value, namespace=action.namespace, name=action.name, uid=action.uid)
+    else:
+        which = about(answer, kind=action.kind.value)
+    level = logging.INFO if isinstance(action, Create | Delete) else logging.DEBUG
+    LOG.log(level, "%s: %s", type(action).__name__.lower(), action.why, extra=which)
 
 
 def _owner(obj: Json) -> str:

@@ -18,7 +18,7 @@ from virt_runtime import resources
 from virt_runtime.clock import Clock
 from virt_runtime.errors import NotFound
 from virt_runtime.kube import KubeClient
-from virt_runtime.loop import Loop
+from virt_runtime.loop import Loop, named
 from virt_runtime.queue import WorkQueue
 from virt_runtime.resources import Json, Resource
 from virt_runtime.store import key_of, split_key
@@ -29,15 +29,15 @@ _REVISIONS_KEPT = 256
 class VmController:
     """Keys are those of the VM, which are also its VMI's."""
 
-    def __init__(self, kube: KubeClient, caches: Caches, perform: Performer, clock: Clock) -> None:
+    def __init__(self, kube: KubeClient, caches: Caches, perform: Performer, clock: Clock, queue: WorkQueue) -> None:
         self._kube, self._caches, self._perform, self._clock = kube, caches, perform, clock
-        self._queue = WorkQueue()
+        self._queue = queue
         self._revisions: OrderedDict[str, Json] = OrderedDict()
         caches.vms.subscribe(self._wake)
         caches.vmis.subscribe(self._wake)
 
     async def run(self, workers: int) -> None:
-        await Loop("vm", self._queue, self.reconcile, workers).run()
+        await Loop("vm", self._queue, self.reconcile, named("VirtualMachine"), workers).run()
 
     def _wake(self, old: Json | None, new: Json | None) -> None:
         changed = new or old

@@ -18,7 +18,7 @@ from virt_runtime import resources
 from virt_runtime.clock import Clock
 from virt_runtime.errors import NotFound
 from virt_runtime.kube import KubeClient
-from virt_runtime.loop import Loop
+from virt_runtime.loop import Loop, named
 from virt_runtime.queue import WorkQueue
 from virt_runtime.resources import Json
 from virt_runtime.store import key_of
@@ -33,18 +33,19 @@ class VmiController:
         caches: Caches,
         perform: Performer,
         clock: Clock,
+        queue: WorkQueue,
         launcher_image: str,
         node_lost: Callable[[str], bool],
     ) -> None:
         self._kube, self._caches, self._perform, self._clock = kube, caches, perform, clock
         self._launcher_image, self._node_lost = launcher_image, node_lost
-        self._queue = WorkQueue()
+        self._queue = queue
         caches.vmis.subscribe(self._vmi_changed)
         caches.pods.subscribe(self._pod_changed)
         caches.claims.subscribe(self._claim_changed)
 
     async def run(self, workers: int) -> None:
-        await Loop("vmi", self._queue, self.reconcile, workers).run()
+        await Loop("vmi", self._queue, self.reconcile, named("VirtualMachineInstance"), workers).run()
 
     def node_changed(self, name: str) -> None:
         """A node was lost or has come back."""

@@ -22,12 +22,14 @@ from virt_handler.adapters.sockets import SocketFinder
 from virt_handler.plan import guest as guest_plan
 from virt_handler.plan.network import NetworkError
 from virt_handler.plan.patch import status_patch
+from virt_ipc.client import LauncherClient
 from virt_ipc.errors import IpcError, LauncherRefused, LauncherUnreachable
 from virt_ipc.messages import SyncRequest
 from virt_runtime.clock import Clock
 from virt_runtime.errors import Conflict, Invalid, NotFound
 from virt_runtime.events import EventRecorder
 from virt_runtime.kube import KubeClient
+from virt_runtime.log import about
 from virt_runtime.queue import WorkQueue
 from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCES
 
@@ -73,11 +75,27 @@ class Agent:
             self._queue.add(uid)
         return plan.again_in
 
+    def identify(self, uid: str) -> Json:
+        """For log lines: the VMI, as far as it is known."""
+        guest = self._guests.get(uid)
+        return about(guest.latest if guest else None, kind="VirtualMachineInstance", uid=uid)
+
     def left_the_watch(self, uid: str) -> None:
         """The VMI is deleted or another node's: what we remember of it is worth nothing, the API is asked."""
         if guest := self._guests.get(uid):
             guest.latest = None
         self._queue.add(uid)
+
+    def running(self) -> list[tuple[Json, LauncherClient]]:
+        """The VMI of each guest that runs here, and its launcher."""
+        return [
+            (guest.latest, guest.session.client)
+            for guest in self._guests.values()
+            if guest.latest is not None
+            and guest.session is not None
+            and guest.domain is not None
+            and guest.domain.alive
+        ]
 
     def connected(self) -> int:
         """How many launchers we are in touch with."""
@@ -90,7 +108,7 @@ class Agent:
 
     def _failed(self, guest: Guest, action: guest_plan.Action, error: Exception) -> float:
         """A launcher that does not answer is asked again; whatever else went wrong is shown in the VMI."""
-        LOG.warning("%s of VMI %s: %s", type(action).__name__, guest.called, error)
+        LOG.warning("%s: %s", type(action).__name__, error, extra=self.identify(guest.uid))
         now = self._clock.monotonic()
         if isinstance(error, LauncherUnreachable) or isinstance(action, guest_plan.Connect):
             if guest.session is not None:
@@ -113,7 +131,7 @@ class Agent:
 
     def _say(self, guest: Guest, seen: Seen, what: str) -> None:
         took = self._clock.monotonic() - seen.now
-        LOG.info("VMI %s: %s in %.3f s", guest.called, what, took, extra={"uid": guest.uid})
+        LOG.info("%s in %.3f s", what, took, extra=self.identify(guest.uid))
 
     def _record(self, guest: Guest, seen: Seen) -> None:
         if seen.vmi is None or self._records.read(guest.uid) is not None:

@@ -14,16 +14,15 @@ from aiohttp import web
 
 from virt_handler.adapters.safe_path import beneath, console_socket
 from virt_handler.adapters.streams import StreamKey, Streams
-from virt_runtime.metrics import Metrics
+from virt_runtime.log import about
 
 LOG = logging.getLogger(__name__)
 CLIENT_NAME = "kubevirt.io:system:client:virt-handler"
 SOCKETS = {"console": "virt-serial0", "vnc": "virt-vnc"}
-ACTIVE = {"console": "kubevirt_console_active_connections", "vnc": "kubevirt_vnc_active_connections"}
 Find = Callable[[str, str], tuple[str, str] | None]
 
 
-def console_app(pods_dir: str, find: Find, metrics: Metrics, client_name: str = CLIENT_NAME) -> web.Application:
+def console_app(pods_dir: str, find: Find, client_name: str = CLIENT_NAME) -> web.Application:
     """`find(namespace, name)` gives (pod UID, VMI UID) of a guest of this node."""
     streams = Streams()
 
@@ -37,16 +36,13 @@ def console_app(pods_dir: str, find: Find, metrics: Metrics, client_name: str = 
         key = StreamKey(found[1], kind)
         if request.query.get("preserveSession") == "true" and streams.is_open(key):
             return web.Response(status=503, text="the session is in use\n")
-        active = metrics.gauge(ACTIVE[kind]).labels(namespace, name)
-        active.inc()
         try:
             with beneath(pods_dir, console_socket(*found, SOCKETS[kind])) as path:
                 return await streams.join(key, request, path)
         except OSError as error:
-            LOG.warning("%s of %s/%s: %s", kind, namespace, name, error)
+            vmi = about(kind="VirtualMachineInstance", namespace=namespace, name=name, uid=found[1])
+            LOG.warning("%s: %s", kind, error, extra=vmi)
             return web.Response(status=500, text=f"the guest's {kind} cannot be reached\n")
-        finally:
-            active.dec()
 
     app = web.Application()
     app.router.add_get("/v1/namespaces/{namespace}/virtualmachineinstances/{name}/{kind:console|vnc}", serve)

@@ -39,12 +39,6 @@ class Guest:
         self._resumes = 0
 
     @property
-    def called(self) -> str:
-        """For logs: namespace and name, or the UID while neither is known."""
-        metadata = self.latest["metadata"] if self.latest else {}
-        return f"{metadata['namespace']}/{metadata['name']}" if metadata else self.uid
-
-    @property
     def domain(self) -> Domain | None:
         return self.session.domain if self.session is not None else self.last_domain
 

@@ -51,6 +51,7 @@ class LauncherSettings:
                 config.free_page_reporting_disabled or labels.FREE_PAGE_REPORTING_DISABLED in annotations
             ),
             log_serial=_logs_serial(config, vmi),
+            verbosity=config.verbosity("virt-launcher"),
         )  # fmt: skip
 
     def encoded(self, vmi: Json) -> bytes:

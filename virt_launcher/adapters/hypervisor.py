@@ -9,8 +9,8 @@ import libvirt
 import msgspec
 
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import DomainReport, Reason, Status
-from virt_launcher.adapters import words
+from virt_ipc.messages import DomainReport, DomainStats, Reason, Status
+from virt_launcher.adapters import stats, words
 from virt_launcher.adapters.log import warn
 
 MAX_MESSAGE = 1500
@@ -73,6 +73,15 @@ class Hypervisor:
         agent = libvirt.VIR_DOMAIN_REBOOT_GUEST_AGENT
         button = libvirt.VIR_DOMAIN_REBOOT_ACPI_POWER_BTN
         self._act(lambda domain: domain.reboot(agent if self._report.agent_connected else button))
+
+    def stats(self) -> DomainStats:
+        """Counters of the running domain. Raises LauncherRefused with libvirt's words."""
+        if self._domain is None or self._end is not None:
+            raise LauncherRefused("no guest runs")
+        try:
+            return stats.read(self._connection, self._domain)
+        except libvirt.libvirtError as error:
+            raise LauncherRefused(f"libvirt: {_text(error)}") from error
 
     def _act(self, call: Callable[[libvirt.virDomain], object]) -> None:
         """Do it to the running domain; nothing where there is none any more."""

@@ -16,12 +16,32 @@ import msgspec
 class Level(enum.StrEnum):
     """How much a line matters."""
 
+    DEBUG = "debug"
     INFO = "info"
     WARNING = "warning"
 
 
+_NEEDED = {Level.DEBUG: 4, Level.INFO: 1, Level.WARNING: 0}
+"""The verbosity from which on a line is written."""
+_verbosity = 2
+_vmi: dict[str, str] = {}
+
+
+def set_verbosity(verbosity: int) -> None:
+    """As the other components understand it: 0 only what went wrong, 4 and more every step."""
+    global _verbosity
+    _verbosity = verbosity
+
+
+def speak_of(namespace: str, name: str, uid: str) -> None:
+    """Every line from now on names this VMI."""
+    _vmi.update(kind="VirtualMachineInstance", namespace=namespace, name=name, uid=uid)
+
+
 def log(message: str, level: Level = Level.INFO, **fields: object) -> None:
     """Write one line; `fields` are strings and numbers."""
+    if _verbosity < _NEEDED[level]:
+        return
     now = time.time()
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
     line = {
@@ -29,6 +49,7 @@ def log(message: str, level: Level = Level.INFO, **fields: object) -> None:
         "level": level.value,
         "timestamp": f"{moment}.{int(now % 1 * 1000):03d}Z",
         "msg": message,
+        **_vmi,
         **fields,
     }
     os.write(2, msgspec.json.encode(line) + b"\n")

@@ -10,11 +10,20 @@ from typing import Any, Protocol
 import msgspec
 
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import CapabilityCache, DomainReport, Empty, HelloReply, HelloRequest, Status, SyncRequest
+from virt_ipc.messages import (
+    CapabilityCache,
+    DomainReport,
+    DomainStats,
+    Empty,
+    HelloReply,
+    HelloRequest,
+    Status,
+    SyncRequest,
+)
 from virt_ipc.server import Newest
 from virt_launcher import VERSION
 from virt_launcher.adapters.embed_root import EmbedRoot
-from virt_launcher.adapters.log import log, warn
+from virt_launcher.adapters.log import Level, log, set_verbosity, warn
 from virt_launcher.plan.life import Life, Stage
 from virt_model import names
 
@@ -39,6 +48,7 @@ class Machine(Protocol):
     def unpause(self) -> None: ...
     def reset(self) -> None: ...
     def soft_reboot(self) -> None: ...
+    def stats(self) -> DomainStats: ...
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +75,7 @@ class Launcher:
         self._wake = wake
         self._lock = threading.RLock()
         self._syncing = threading.Lock()
+        self._counting = threading.Lock()
         self._ready = threading.Event()
         self._machine: Machine | None = None
         self._build: Builder | None = None
@@ -137,9 +148,11 @@ class Launcher:
             raise LauncherRefused("the launcher is being stopped")
         self._ready.wait()
         assert self._machine is not None and self._build is not None
+        set_verbosity(request.options.verbosity)
         started = time.monotonic()
         xml, paused = self._build(request)
         built = time.monotonic()
+        log("the domain's XML", Level.DEBUG, xml=xml)
         self._machine.create(xml, paused=paused)
         running = time.monotonic()
         log("domain created", build_s=_ms(built - started), create_s=_ms(running - built))
@@ -186,6 +199,17 @@ class Launcher:
     def soft_reboot(self, request: Empty) -> Empty:
         """Ask the guest to reboot."""
         return self._act(lambda machine: machine.soft_reboot())
+
+    def stats(self, request: Empty) -> DomainStats:
+        """Ask libvirt. One at a time: a hung call must not take a thread more with each scrape."""
+        if self._machine is None or self.life.stage is not Stage.ALIVE:
+            raise LauncherRefused("no guest runs")
+        if not self._counting.acquire(blocking=False):
+            raise LauncherRefused("libvirt has not answered the question before yet")
+        try:
+            return self._machine.stats()
+        finally:
+            self._counting.release()
 
     def ping(self, request: Empty) -> Empty:
         """Answers as long as no call holds the lock for ever."""

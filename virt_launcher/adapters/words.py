@@ -72,6 +72,13 @@ class Live(NamedTuple):
         )
 
 
+def names_of_devices(tree: Element) -> dict[str, str]:
+    """The VMI's names of NICs and disks, by tap and by target. One that it did not name is not in it."""
+    devices = (*tree.iterfind("devices/interface"), *tree.iterfind("devices/disk"))
+    named = ((_of(device, "target", "dev"), _of(device, "alias", "name")) for device in devices)
+    return {target: alias.removeprefix("ua-") for target, alias in named if alias.startswith("ua-")}
+
+
 def _interface(nic: Element) -> InterfaceReport:
     return InterfaceReport(
         name=_name(nic),

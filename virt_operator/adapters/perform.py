@@ -24,6 +24,7 @@ from virt_operator.plan.identity import Ref, contains, ref_of
 from virt_operator.plan.names import CA_SECRET, OPERATOR
 from virt_runtime.errors import ApiError, Conflict, Invalid, NotFound, Unreachable
 from virt_runtime.kube import KubeClient
+from virt_runtime.log import about
 from virt_runtime.resources import KUBEVIRTS, Json
 
 LOG = logging.getLogger(__name__)
@@ -60,7 +61,8 @@ class Performer:
                     LOG.info("making a new certificate authority")
                     await self._apply(pki.authority_secret(self._namespace, CA_SECRET, _now(), seconds))
                 case Issue(wanted=wanted, seconds=seconds):
-                    LOG.info("issuing the certificate in %s", wanted.secret)
+                    secret_of_it = about(kind="Secret", namespace=self._namespace, name=wanted.secret)
+                    LOG.info("issuing a certificate", extra=secret_of_it)
                     secret = self._cluster.secret(CA_SECRET)
                     if secret is None:
                         raise Conflict(409, "Conflict", "the authority is gone")
@@ -97,7 +99,7 @@ class Performer:
             if brief or present is None or contains(applied, body):
                 return applied
             present = applied
-        LOG.info("%s was changed by others, replacing it", ref)
+        LOG.info("changed by others, replacing it", extra=_about(ref))
         metadata = {**body["metadata"], "resourceVersion": present["metadata"]["resourceVersion"]}
         return await self._kube.replace(resource, namespace, ref.name, {**body, "metadata": metadata})
 
@@ -108,7 +110,7 @@ class Performer:
                 resource_of(ref.kind), ref.namespace or None, ref.name, uid=uid, propagation=propagation
             )
         except NotFound:
-            LOG.debug("%s was gone already", ref)
+            LOG.debug("gone already", extra=_about(ref))
 
     async def _status(self, ref: Ref, version: str, status: Json) -> None:
         raw = self._cluster.kubevirt(ref)
@@ -122,6 +124,10 @@ class Performer:
         written = await self._kube.merge_patch(KUBEVIRTS, ref.namespace, ref.name, change)
         if written.get("kind") == "KubeVirt":
             self._cluster.remember_kubevirt(written)
+
+
+def _about(ref: Ref) -> Json:
+    return about(kind=ref.kind, namespace=ref.namespace, name=ref.name)
 
 
 def _now() -> datetime:

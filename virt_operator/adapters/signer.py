@@ -13,7 +13,8 @@ from virt_operator.plan.names import CA_SECRET, HANDLER_SIGNER
 from virt_runtime.clock import rfc3339
 from virt_runtime.errors import NotFound
 from virt_runtime.kube import KubeClient
-from virt_runtime.loop import Loop
+from virt_runtime.log import about
+from virt_runtime.loop import Loop, named
 from virt_runtime.process import together
 from virt_runtime.queue import WorkQueue
 from virt_runtime.reflector import Reflector
@@ -40,7 +41,7 @@ class RequestSigner:
         self._reflector.subscribe(self._changed)
 
     async def run(self) -> None:
-        loop = Loop("certificate-requests", self._queue, self._answer, workers=2)
+        loop = Loop("certificate-requests", self._queue, self._answer, named("CertificateSigningRequest"), workers=2)
         await together(self._reflector.run(), loop.run())
 
     def _changed(self, _old: Json | None, new: Json | None) -> None:
@@ -58,13 +59,13 @@ class RequestSigner:
         asked = pki.asked(request)
         verdict = signing.judge(csr, asked, await self._pod(csr), self._namespace)
         if not verdict.granted:
-            LOG.warning("certificate request %s denied: %s", key, verdict.reason)
+            LOG.warning("certificate request denied: %s", verdict.reason, extra=about(csr))
             await self._condition(csr, "Denied", verdict.reason)
             return None
         if not signing.is_approved(csr):
             csr = await self._condition(csr, "Approved", "asked by virt-handler for its own pod and node")
         await self._sign(csr, request, asked, pki.Signer(authority))
-        LOG.info("certificate request %s signed", key)
+        LOG.info("certificate request signed", extra=about(csr))
         return None
 
     async def _pod(self, csr: Json) -> Json | None:

@@ -27,6 +27,7 @@ AUTH_DELEGATOR = "system:auth-delegator"
 _EVENTS = rule("", ("events",), ("create", "patch"))
 _CONFIGURATION = rule(KUBEVIRT, ("kubevirts",), READ)
 _CA = rule("", ("configmaps",), READ, (CA_CONFIGMAP,))
+_VM_LABELS = rule("", ("configmaps",), READ, ("kubevirt-vm-labels-config",))
 
 
 def objects(namespace: str) -> list[Json]:
@@ -76,7 +77,7 @@ def _controller(namespace: str) -> list[Json]:
         rule("apps", ("controllerrevisions",), ("get", "list", "create", "delete")),
         _EVENTS,
     ]
-    here = [rule(COORDINATION, ("leases",), ("get", "create", "update")), _CA]
+    here = [rule(COORDINATION, ("leases",), ("get", "create", "update")), _CA, _VM_LABELS]
     return _granted(CONTROLLER_ACCOUNT, namespace, everywhere, here)
 
 

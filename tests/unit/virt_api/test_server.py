@@ -20,7 +20,9 @@ from yarl import URL
 
 from tests.fakes.kube import FakeKube, fake_kube
 from virt_api.adapters import streams
-from virt_api.main import METRICS, flags_parser, serve
+from virt_api.main import flags_parser, serve
+from virt_model.monitoring.row import Component
+from virt_model.monitoring.table import rows_of
 from virt_runtime.metrics import Metrics
 from virt_runtime.serve import serving
 
@@ -71,7 +73,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         made = Bench(fake, "", *(await _sessions(stack, cluster_ca, proxy_ca, other_ca)))
         _judge(made, fake)
         port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        running = asyncio.ensure_future(serve(kube, Metrics(METRICS), flags, port.set_result))
+        running = asyncio.ensure_future(serve(kube, Metrics(rows_of(Component.API)), flags, port.set_result))
         try:
             made.url = f"https://localhost:{await asyncio.wait_for(port, 5)}"
             yield made

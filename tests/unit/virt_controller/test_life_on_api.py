@@ -10,9 +10,10 @@ from typing import Any
 
 from tests.fakes.kube import FakeKube, fake_kube
 from tests.fakes.waiting import until
-from virt_controller.adapters.observed import TABLE, PhaseTimes
 from virt_controller.main import Controllers
 from virt_model import conditions, labels
+from virt_model.monitoring.row import Component
+from virt_model.monitoring.table import rows_of
 from virt_runtime.kube import KubeClient
 from virt_runtime.metrics import Metrics
 from virt_runtime.resources import VIRTUAL_MACHINES
@@ -38,6 +39,10 @@ TEMPLATE: Json = {
 
 def _vm(strategy: str = "Always") -> Json:
     return {"metadata": {"name": "a", "generation": 1}, "spec": {"runStrategy": strategy, "template": TEMPLATE}}
+
+
+def controllers_of(kube: KubeClient) -> Controllers:
+    return Controllers(kube, "kubevirt", "launcher:1", Metrics(rows_of(Component.CONTROLLER)))
 
 
 class Cluster:
@@ -116,7 +121,7 @@ class Cluster:
 @contextlib.asynccontextmanager
 async def running() -> AsyncIterator[Cluster]:
     async with fake_kube() as (api, kube):
-        controllers = asyncio.ensure_future(Controllers(kube, "launcher:1", PhaseTimes(Metrics(TABLE))).run())
+        controllers = asyncio.ensure_future(controllers_of(kube).run())
         try:
             yield Cluster(api, kube)
         finally:
@@ -202,12 +207,12 @@ async def test_a_new_leader_goes_on_where_the_old_one_died() -> None:
             cluster = Cluster(api, kube)
             api.put(VMS, _vm())
             api.fail_after(passed)
-            first = asyncio.ensure_future(Controllers(kube, "launcher:1", PhaseTimes(Metrics(TABLE))).run())
+            first = asyncio.ensure_future(controllers_of(kube).run())
             await until(lambda api=api: api.failing)
             first.cancel()
             await asyncio.wait({first})
             api.fail_after(None)
-            second = asyncio.ensure_future(Controllers(kube, "launcher:1", PhaseTimes(Metrics(TABLE))).run())
+            second = asyncio.ensure_future(controllers_of(kube).run())
             await cluster.to_running()
             second.cancel()
             await asyncio.wait({second})

@@ -16,6 +16,7 @@ from virt_ipc.messages import (
     CapabilityCache,
     DiskReport,
     DomainReport,
+    DomainStats,
     Empty,
     HelloReply,
     HelloRequest,
@@ -70,6 +71,11 @@ class FakeLauncher:
 
     def capability_cache(self, _request: Empty) -> CapabilityCache:
         return CapabilityCache()
+
+    def stats(self, _request: Empty) -> DomainStats:
+        if self.reports.report.status is not Status.RUNNING:
+            raise LauncherRefused("no guest runs")
+        return DomainStats(values={"cpu.time": 2_000_000_000, "net.0.rx.bytes": 5}, devices={"net.0": "default"})
 
     def __getattr__(self, name: str) -> Any:
         return lambda _request: Empty()

@@ -20,8 +20,9 @@ import grpc.aio
 from tests.fakes.kube import FakeKube, fake_kube
 from tests.fakes.waiting import until
 from virt_handler import main as handler
-from virt_handler.adapters.metric_table import TABLE
 from virt_model import labels, names
+from virt_model.monitoring.row import Component
+from virt_model.monitoring.table import rows_of
 from virt_runtime.kube import KubeClient
 from virt_runtime.metrics import Metrics
 
@@ -122,7 +123,8 @@ class NodeWorld:
             private_dir=self.root / "private", plugins_dir=self.root / "plugins",
             capabilities_dir=self.root / "capabilities", max_devices=3, launcher_image="launcher:1",
         )  # fmt: skip
-        node = handler.Node(self._client, Metrics(TABLE), flags, kvm_usable=False)
+        self.metrics = Metrics(rows_of(Component.HANDLER))
+        node = handler.Node(self._client, self.metrics, flags, kvm_usable=False)
         task = asyncio.create_task(node.run())
         try:
             await until(lambda: task.done() or node.unhealthy() is None)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes.waiting import until
-from tests.unit.virt_handler.node_world import NodeWorld, kubelet, node_world
+from tests.unit.virt_handler.node_world import NAMESPACE, NodeWorld, kubelet, node_world
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not os.path.exists("/dev/net/tun") or not shutil.which("unshare"),
@@ -48,6 +48,11 @@ async def test_plain_life(world: NodeWorld) -> None:
             }
         ]  # fmt: skip
         assert [each["phase"] for each in status["phaseTransitionTimestamps"]] == ["Running"]
+        shown = (await world.metrics.exposition()).decode()
+        guest = f'node="n1",namespace="{NAMESPACE}",name="a"'
+        assert f"\nkubevirt_vmi_cpu_usage_seconds_total{{{guest}," in shown
+        assert f'\nkubevirt_vmi_network_receive_bytes_total{{{guest},interface="default",' in shown
+        assert "kubevirt_virt_handler_ready_status 1\n" in shown
         world.delete("a")
         await until(lambda: world.phase("a") == "Succeeded")
         assert "ipAddress" not in world.vmi("a")["status"]["interfaces"][0]

@@ -14,9 +14,7 @@ import trustme
 
 from tests.fakes.waiting import until
 from virt_handler.adapters.console import CLIENT_NAME, console_app
-from virt_handler.adapters.metric_table import TABLE
 from virt_handler.adapters.streams import PROTOCOL
-from virt_runtime.metrics import Metrics
 from virt_runtime.serve import serving
 from virt_runtime.tls import Pair, ServingCertificate
 
@@ -41,8 +39,8 @@ class Qemu:
 
 
 class World:
-    def __init__(self, url: str, qemu: Qemu, authority: trustme.CA, metrics: Metrics) -> None:
-        self.url, self.qemu, self.authority, self.metrics = url, qemu, authority, metrics
+    def __init__(self, url: str, qemu: Qemu, authority: trustme.CA) -> None:
+        self.url, self.qemu, self.authority = url, qemu, authority
 
     @contextlib.asynccontextmanager
     async def dial(
@@ -58,15 +56,12 @@ class World:
         ):
             yield socket
 
-    def active(self) -> float:
-        return self.metrics.gauge("kubevirt_console_active_connections").labels("ns", "a")._value.get()
-
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     directory = tmp_path / "p" / ROOM / "v"
     directory.mkdir(parents=True)
-    qemu, authority, metrics = Qemu(), trustme.CA(), Metrics(TABLE)
+    qemu, authority = Qemu(), trustme.CA()
     issued = authority.issue_cert(SERVER_NAME)
     chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
     pair = Pair(certificate=chain, key=issued.private_key_pem.bytes())
@@ -75,11 +70,11 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     def find(namespace: str, name: str) -> tuple[str, str] | None:
         return ("p", "v") if (namespace, name) == ("ns", "a") else None
 
-    app = console_app(str(tmp_path), find, metrics)
+    app = console_app(str(tmp_path), find)
     with contextlib.chdir(directory):  # a relative path is short enough for a socket
         server = await asyncio.start_unix_server(qemu.accept, "virt-serial0")
     async with server, serving(app, 0, tls.context(), "127.0.0.1") as port:
-        yield World(f"https://127.0.0.1:{port}", qemu, authority, metrics)
+        yield World(f"https://127.0.0.1:{port}", qemu, authority)
 
 
 async def test_bytes_go_both_ways(world: World) -> None:
@@ -90,8 +85,6 @@ async def test_bytes_go_both_ways(world: World) -> None:
         assert await world.qemu.hear() == b"root\n"
         world.qemu.say(b"login: ")
         assert await client.receive_bytes() == b"login: "
-        assert world.active() == 1
-    await until(lambda: world.active() == 0)
 
 
 async def test_a_second_client_evicts_the_first(world: World) -> None:

@@ -28,6 +28,9 @@ def test_a_life(embedded: Embedded) -> None:
     assert report.status is Status.PAUSED and report.machine_type.startswith("pc-q35-")
     hypervisor.unpause()
     seen.wait(Status.RUNNING, Reason.UNPAUSED)
+    stats = hypervisor.stats()
+    assert stats.values["vcpu.current"] == 1 and stats.values["cpu.time"] > 0 and stats.values["balloon.rss"] > 0
+    assert stats.values["vcpu.affinities"] >= 1
     hypervisor.pause()
     hypervisor.pause()
     seen.wait(Status.PAUSED, Reason.USER)
@@ -36,4 +39,6 @@ def test_a_life(embedded: Embedded) -> None:
     seen.wait(Status.SHUTOFF, Reason.DESTROYED)
     hypervisor.kill()
     hypervisor.shutdown()
+    with pytest.raises(LauncherRefused):
+        hypervisor.stats()
     assert {report.reason for report in seen.reports if report.status is Status.SHUTOFF} == {Reason.DESTROYED}

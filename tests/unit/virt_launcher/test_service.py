@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import DomainReport, Empty, HelloRequest, Reason, Status, SyncOptions, SyncRequest
+from virt_ipc.messages import DomainReport, DomainStats, Empty, HelloRequest, Reason, Status, SyncOptions, SyncRequest
 from virt_launcher.adapters.bell import Bell
 from virt_launcher.adapters.embed_root import EmbedRoot
 from virt_launcher.adapters.service import Identity, Launcher
@@ -27,6 +27,8 @@ class Glass:
         self.launcher = launcher
         self.did: list[str] = []
         self.refusal = ""
+        self.asked, self.counted = threading.Event(), threading.Event()
+        self.counted.set()
 
     def create(self, xml: str, *, paused: bool) -> DomainReport:
         if self.refusal:
@@ -57,6 +59,11 @@ class Glass:
 
     def soft_reboot(self) -> None:
         self.did.append("soft_reboot")
+
+    def stats(self) -> DomainStats:
+        self.asked.set()
+        self.counted.wait(10)
+        return DomainStats(values={"cpu.time": 7})
 
 
 @pytest.fixture
@@ -184,3 +191,23 @@ def _release_at_the_end(launcher: Launcher) -> None:
         if report.status is Status.SHUTOFF:
             launcher.delete(Empty())
             return
+
+
+def test_counters_are_those_of_a_running_guest(launcher: Launcher, machine: Glass) -> None:
+    with pytest.raises(LauncherRefused, match="no guest runs"):
+        launcher.stats(Empty())
+    launcher.sync(REQUEST)
+    assert launcher.stats(Empty()).values == {"cpu.time": 7}
+
+
+def test_a_hung_count_takes_one_thread_and_no_more(launcher: Launcher, machine: Glass) -> None:
+    launcher.sync(REQUEST)
+    machine.counted.clear()
+    thread = threading.Thread(target=launcher.stats, args=[Empty()])
+    thread.start()
+    machine.asked.wait(10)
+    with pytest.raises(LauncherRefused, match="has not answered"):
+        launcher.stats(Empty())
+    machine.counted.set()
+    thread.join(10)
+    assert launcher.stats(Empty()).values == {"cpu.time": 7}

@@ -7,7 +7,7 @@ import pytest
 libvirt = pytest.importorskip("libvirt")
 
 from virt_ipc.messages import DiskReport, InterfaceReport, Reason, Status  # noqa: E402
-from virt_launcher.adapters import words  # noqa: E402
+from virt_launcher.adapters import stats, words  # noqa: E402
 
 LIVE = """
 <domain>
@@ -51,3 +51,11 @@ def test_live_xml() -> None:
         name="default", mac="02:00:00:00:00:01", model="virtio-non-transitional", queues=2, link_up=False
     )
     assert live.interfaces == [nic]
+
+
+def test_counters_bear_the_names_of_the_vmi() -> None:
+    xml = LIVE.replace("<mac", "<target dev='tap0'/><mac")
+    found = {"net.0.name": "tap0", "net.0.rx.bytes": 5, "block.0.name": "vda", "block.1.name": "vdb", "x.y": 1.5}
+    told = stats.told(found, xml, 4)
+    assert told.devices == {"net.0": "default", "block.0": "root", "block.1": "vdb"}
+    assert told.values == {"net.0.rx.bytes": 5, "vcpu.affinities": 4}

@@ -12,6 +12,7 @@ from virt_operator.leading import lead
 from virt_operator.plan.observed import Own
 from virt_operator.plan.settings import Images
 from virt_runtime.kube import KubeClient
+from virt_runtime.queue import WorkQueue
 
 Json = dict[str, Any]
 NAMESPACE = "kubevirt"
@@ -80,7 +81,7 @@ async def world(image_tag: str = "v0.1.0") -> AsyncIterator[World]:
 async def operating(kube: KubeClient, image_tag: str = "v0.1.0") -> AsyncIterator[None]:
     """A leading operator of that release."""
     own = Own(namespace=NAMESPACE, images=Images(tag=image_tag))
-    task = asyncio.create_task(lead(kube, own))
+    task = asyncio.create_task(lead(kube, own, WorkQueue()))
     try:
         yield
     finally:

@@ -110,7 +110,7 @@ async def test_the_observer_sees_every_attempt() -> None:
         fake.refuse(503, retry_after="0")
         observed = KubeClient.over(
             Access(server=kube.server, tls=None),
-            observe=lambda *attempt: seen.append(attempt[:3]),
+            observe=lambda attempt: seen.append((attempt.method, attempt.path, attempt.status)),
         )
         async with observed as client:
             await client.list(NODES)

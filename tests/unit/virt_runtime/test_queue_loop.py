@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.waiting import until
 from virt_runtime.errors import Conflict
-from virt_runtime.loop import Loop
+from virt_runtime.loop import Loop, named
 from virt_runtime.queue import WorkQueue
 
 
@@ -67,7 +67,7 @@ async def test_the_loop_retries_failures_and_returns_later() -> None:
             raise outcome
         return outcome
 
-    task = asyncio.create_task(Loop("test", queue, reconcile, workers=2).run())
+    task = asyncio.create_task(Loop("test", queue, reconcile, named("Thing"), workers=2).run())
     queue.add("a")
     await until(lambda: len(seen) == 5)
     task.cancel()
@@ -90,7 +90,7 @@ async def test_workers_never_share_a_key() -> None:
         running.discard(key)
         done += 1
 
-    task = asyncio.create_task(Loop("test", queue, reconcile, workers=8).run())
+    task = asyncio.create_task(Loop("test", queue, reconcile, named("Thing"), workers=8).run())
     for key in "abc":
         queue.add(key)
     await until(lambda: done >= 50)

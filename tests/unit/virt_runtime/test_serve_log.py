@@ -15,19 +15,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.fakes.kube import fake_kube
+from virt_model.monitoring.row import Kind, Row
 from virt_runtime import log
-from virt_runtime.access import Access
-from virt_runtime.kube import KubeClient, NotFound
-from virt_runtime.metrics import ClientObserver, Metrics, Row, client_rows
-from virt_runtime.resources import NODES
+from virt_runtime.metrics import Metrics
 from virt_runtime.serve import operations_app, serving
 
-TABLE = (
-    Row(name="x_total", kind="counter", doc="Things.", labels=("kind",)),
-    Row(name="y", kind="gauge", doc="Level."),
-    *client_rows("kubevirt"),
-)
+VMI = {"kind": "VirtualMachineInstance", "metadata": {"namespace": "ns", "name": "a", "uid": "u"}}
+TABLE = (Row(name="x_total", kind=Kind.COUNTER, doc="Things.", labels=("kind",)),)
 
 
 async def test_the_servers_pages() -> None:
@@ -36,29 +30,12 @@ async def test_the_servers_pages() -> None:
     state: list[str | None] = [sick[0]]
     app = operations_app(metrics, lambda: state[0], lambda: True)
     async with serving(app, 0, None, "127.0.0.1") as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-        assert 'x_total{kind="a"} 1.0' in await (await http.get("/metrics")).text()
+        assert 'x_total{kind="a"} 1' in await (await http.get("/metrics")).text()
         assert (await http.get("/healthz")).status == 200
         assert await (await http.get("/leader")).json() == {"apiserver": {"leader": "true"}}
         state[0] = sick[1]
         answer = await http.get("/healthz")
         assert (answer.status, await answer.text()) == (500, "broken")
-
-
-async def test_client_requests_are_counted() -> None:
-    metrics = Metrics(TABLE)
-    async with fake_kube() as (_, kube):
-        access = Access(server=kube.server, tls=None)
-        async with KubeClient.over(access, observe=ClientObserver(metrics, "kubevirt")) as client:
-            with pytest.raises(NotFound):
-                await client.get(NODES, None, "none")
-    assert b'kubevirt_rest_client_requests_total{code="404",method="GET"} 1.0' in metrics.exposition()
-
-
-def test_only_declared_metrics_exist_and_they_document_themselves() -> None:
-    metrics = Metrics(TABLE)
-    with pytest.raises(KeyError):
-        metrics.counter("undeclared_total")
-    assert "| `x_total` | counter | kind | Things. |" in metrics.documentation()
 
 
 def test_log_lines_are_json() -> None:
@@ -70,10 +47,28 @@ def test_log_lines_are_json() -> None:
     try:
         raise ValueError("why")
     except ValueError:
-        logger.exception("it %s", "failed", extra={"namespace": "ns", "name_": {1}})
+        logger.exception("it %s", "failed", extra=log.about(VMI) | {"seconds": {1}})
     line = json.loads(stream.getvalue())
-    assert (line["component"], line["level"], line["msg"], line["namespace"]) == ("virt-x", "error", "it failed", "ns")
+    assert (line["component"], line["level"], line["msg"]) == ("virt-x", "error", "it failed")
+    assert [line[key] for key in ("kind", "namespace", "name", "uid")] == ["VirtualMachineInstance", "ns", "a", "u"]
     assert "ValueError: why" in line["stacktrace"]
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_what_is_not_known_of_an_object_is_left_out() -> None:
+    assert log.about(kind="Node", name="n1") == {"about_object": {"kind": "Node", "name": "n1"}}
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "level"), [(0, "WARNING"), (1, "INFO"), (2, "INFO"), (3, "INFO"), (4, "DEBUG"), (9, "DEBUG")]
+)
+def test_verbosity_takes_effect_at_once(verbosity: int, level: str) -> None:
+    before = logging.getLogger().level
+    try:
+        log.set_verbosity(verbosity)
+        assert logging.getLevelName(logging.getLogger("virt_x.deep").getEffectiveLevel()) == level
+    finally:
+        logging.getLogger().setLevel(before)
 
 
 DAEMON = """

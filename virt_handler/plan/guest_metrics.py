@@ -1,0 +1,88 @@
+"""What libvirt counts of a guest, as samples of `virt_model.monitoring.guest_rows`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from virt_model.monitoring.label_names import label_pairs
+from virt_model.monitoring.row import Sample
+
+Json = dict[str, Any]
+_NANO, _KIB = 1e-9, 1024.0
+_PREFIX: Final = "kubevirt_vmi_"
+_VCPU_STATES: Final = {0: "offline", 1: "running", 2: "blocked"}
+
+#: libvirt's name, ours, and what one of its units is in ours
+DOMAIN: Final = (
+    ("cpu.time", "cpu_usage_seconds_total", _NANO),
+    ("cpu.user", "cpu_user_usage_seconds_total", _NANO),
+    ("cpu.system", "cpu_system_usage_seconds_total", _NANO),
+    ("vcpu.affinities", "node_cpu_affinity", 1.0),
+    ("balloon.maximum", "memory_domain_bytes", _KIB),
+    ("balloon.current", "memory_actual_balloon_bytes", _KIB),
+    ("balloon.rss", "memory_resident_bytes", _KIB),
+    ("balloon.available", "memory_available_bytes", _KIB),
+    ("balloon.unused", "memory_unused_bytes", _KIB),
+    ("balloon.usable", "memory_usable_bytes", _KIB),
+    ("balloon.disk_caches", "memory_cached_bytes", _KIB),
+    ("balloon.swap_in", "memory_swap_in_traffic_bytes", _KIB),
+    ("balloon.swap_out", "memory_swap_out_traffic_bytes", _KIB),
+    ("balloon.major_fault", "memory_pgmajfault_total", 1.0),
+    ("balloon.minor_fault", "memory_pgminfault_total", 1.0),
+)
+#: the same of `net.N.*`; libvirt counts taps from the guest's side already
+NET: Final = tuple(
+    (f"{short}.{theirs}", f"network_{way}_{ours}_total", 1.0)
+    for short, way in (("rx", "receive"), ("tx", "transmit"))
+    for theirs, ours in (("bytes", "bytes"), ("pkts", "packets"), ("errs", "errors"), ("drop", "packets_dropped"))
+)
+BLOCK: Final = (
+    ("rd.reqs", "storage_iops_read_total", 1.0),
+    ("wr.reqs", "storage_iops_write_total", 1.0),
+    ("rd.bytes", "storage_read_traffic_bytes_total", 1.0),
+    ("wr.bytes", "storage_write_traffic_bytes_total", 1.0),
+    ("rd.times", "storage_read_times_seconds_total", _NANO),
+    ("wr.times", "storage_write_times_seconds_total", _NANO),
+    ("fl.reqs", "storage_flush_requests_total", 1.0),
+    ("fl.times", "storage_flush_times_seconds_total", _NANO),
+)
+
+
+def samples(vmi: Json, node: str, values: Mapping[str, int], devices: Mapping[str, str]) -> list[Sample]:
+    """All samples of one guest. `values` and `devices` are those of `virt_ipc.messages.DomainStats`."""
+    metadata = vmi["metadata"]
+    guest = (node, str(metadata["namespace"]), str(metadata["name"]))
+    extra = label_pairs(metadata.get("labels") or {}, "kubernetes_vmi_label_")
+    found = [*_domain(values), *_vcpus(values), *_devices(values, devices)]
+    return [Sample(_PREFIX + name, (*guest, *labels), value, extra) for name, labels, value in found]
+
+
+Found = Iterator[tuple[str, tuple[str, ...], float]]
+
+
+def _domain(values: Mapping[str, int]) -> Found:
+    for theirs, ours, unit in DOMAIN:
+        if theirs in values:
+            yield ours, (), values[theirs] * unit
+
+
+def _vcpus(values: Mapping[str, int]) -> Found:
+    for number in range(min(values.get("vcpu.maximum", 0), len(values))):
+        vcpu, identity = f"vcpu.{number}", str(number)
+        if f"{vcpu}.time" in values:
+            state = _VCPU_STATES.get(values.get(f"{vcpu}.state", -1), "unknown")
+            yield "vcpu_seconds_total", (identity, state), values[f"{vcpu}.time"] * _NANO
+        for what in ("wait", "delay"):
+            if f"{vcpu}.{what}" in values:
+                yield f"vcpu_{what}_seconds_total", (identity,), values[f"{vcpu}.{what}"] * _NANO
+
+
+def _devices(values: Mapping[str, int], devices: Mapping[str, str]) -> Found:
+    for device, name in devices.items():
+        for theirs, ours, unit in NET if device.startswith("net.") else BLOCK:
+            if f"{device}.{theirs}" in values:
+                yield ours, (name,), values[f"{device}.{theirs}"] * unit
+        for way in ("rx", "tx"):
+            if f"{device}.{way}.bytes" in values:
+                yield "network_traffic_bytes_total", (name, way), float(values[f"{device}.{way}.bytes"])
