@@ -47,20 +47,20 @@ def fetch(cluster: Cluster, namespace: str, url: str) -> str:
 
 @pytest.mark.parametrize("binding", ["masquerade", "bridge"])
 def test_a_guest_is_reached_and_reaches_out(cluster: Cluster, namespace: str, binding: str) -> None:
-    guest = vmi("guest", namespace, binding=binding)
+    guest = vmi("served", namespace, binding=binding)
     cluster.create(guest, client_pod(namespace), web_pod(namespace))
-    cluster.create(service(namespace, "guest", 80), service(namespace, "web", 8080))
-    running = vms.running(cluster, namespace, "guest")
+    cluster.create(service(namespace, "served", 80), service(namespace, "web", 8080))
+    running = vms.running(cluster, namespace, "served")
     address = running["status"]["interfaces"][0]["ipAddress"]
     cluster.kubectl("-n", namespace, "wait", "pod/client", "pod/web", "--for=condition=Ready", "--timeout=60s")
-    with Console(cluster, namespace, "guest") as console:
+    with Console(cluster, namespace, "served") as console:
         console.login()
         shown = until("an address by DHCP", lambda: console.run("ip -4 addr show dev eth0 | grep inet"), 60)
         assert ("10.0.2.2" if binding == "masquerade" else address) in shown
         assert "Address" in console.run("nslookup kubernetes.default.svc.cluster.local")
         assert console.run("wget -q -O - http://web:8080/hostname") == "web"
-    assert "guest" in until("pod to VM", lambda: fetch(cluster, namespace, f"http://{address}/"), 60)
-    assert "guest" in until("Service to VM", lambda: fetch(cluster, namespace, "http://guest/"), 60)
+    assert "served" in until("pod to VM", lambda: fetch(cluster, namespace, f"http://{address}/"), 60)
+    assert "served" in until("Service to VM", lambda: fetch(cluster, namespace, "http://served/"), 60)
 
 
 def test_guests_on_two_nodes_speak_to_each_other(cluster: Cluster, namespace: str) -> None:
