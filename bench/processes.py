@@ -1,8 +1,9 @@
 """Memory of processes by pod, read from this machine's /proc: a local cluster's nodes are namespaces of it."""
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 KIB = 1024
@@ -11,37 +12,57 @@ MIB = KIB * KIB
 
 @dataclass(frozen=True)
 class Weight:
-    """Bytes. `pss` shares a page's cost among those who map it; `qemu` processes are counted apart."""
+    """Bytes. `pss` shares a page's cost among those who map it; QEMU is counted apart, in three parts:
+    the guest's memory, what code translation wrote (nothing under KVM), and all the rest, which is QEMU's own."""
 
     rss: int = 0
     pss: int = 0
+    guest_rss: int = 0
+    translated_rss: int = 0
     qemu_rss: int = 0
     processes: int = 0
 
     def __add__(self, other: "Weight") -> "Weight":
-        return Weight(
-            self.rss + other.rss,
-            self.pss + other.pss,
-            self.qemu_rss + other.qemu_rss,
-            self.processes + other.processes,
-        )
+        return Weight(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
 
 def _rollup(process: Path) -> dict[str, int]:
     """Field -> bytes of smaps_rollup."""
-    fields: dict[str, int] = {}
+    sums: dict[str, int] = {}
     for line in (process / "smaps_rollup").read_text().splitlines()[1:]:
         key, value = line.split(":")
-        fields[key] = int(value.split()[0]) * KIB
-    return fields
+        sums[key] = int(value.split()[0]) * KIB
+    return sums
 
 
 def _weigh(process: Path) -> Weight:
-    fields = _rollup(process)
-    command = (process / "cmdline").read_bytes()
-    if b"/qemu-system-" in command.split(b"\0")[0]:
-        return Weight(qemu_rss=fields["Rss"])
-    return Weight(rss=fields["Rss"], pss=fields["Pss"], processes=1)
+    command = (process / "cmdline").read_text(errors="replace").split("\0")
+    if "/qemu-system-" in command[0]:
+        return _weigh_qemu(process, " ".join(command))
+    sums = _rollup(process)
+    return Weight(rss=sums["Rss"], pss=sums["Pss"], processes=1)
+
+
+def _weigh_qemu(process: Path, command: str) -> Weight:
+    """The guest's memory is the one mapping as long as the command line says; translated code is writable code."""
+    size = re.search(r'"id":"pc\.ram","size":(\d+)', command)
+    guest = translated = own = 0
+    access, length = "", 0
+    for line in (process / "smaps").read_text().splitlines():
+        word, _, rest = line.partition(" ")
+        if not word.endswith(":"):
+            access = rest[:4]
+        elif word == "Size:":
+            length = int(rest.split()[0]) * KIB
+        elif word == "Rss:":
+            rss = int(rest.split()[0]) * KIB
+            if size and length == int(size[1]) and access.startswith("rw"):
+                guest += rss
+            elif access.startswith("rwx"):
+                translated += rss
+            else:
+                own += rss
+    return Weight(guest_rss=guest, translated_rss=translated, qemu_rss=own)
 
 
 def _members(uids: Collection[str]) -> Iterator[tuple[Path, str]]:
