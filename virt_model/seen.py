@@ -6,7 +6,7 @@ The raw object stays the truth: whatever is written is computed from it, so a fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +16,10 @@ from virt_model.conditions import Conditions
 from virt_model.phases import Phase, RunStrategy, run_strategy
 
 Json = dict[str, Any]
+
+#: what the kubelet calls an image that it cannot get
+PULL_FAILURES: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+_BY_SIGNAL: Final = range(129, 193)  # exit codes: 128 and the number of the signal
 
 
 def seconds(text: Any) -> float | None:
@@ -196,3 +200,37 @@ class Pod(Seen, frozen=True):
     @property
     def compute_ended(self) -> bool:
         return self.finished or self._compute("terminated")
+
+    @property
+    def waiting(self) -> str:
+        """The kubelet's word for what a container waits for; "" where none does."""
+        states = (each.get("state") or {} for each in self.containers)
+        return next((str(state["waiting"].get("reason") or "") for state in states if "waiting" in state), "")
+
+    @property
+    def ended_badly(self) -> str:
+        """How the launcher ended, in a sentence; "" where it runs, ended well, or nobody knows.
+
+        The pod's own word comes first: it was evicted, or its node could not give it what it was promised.
+        """
+        if not self.compute_ended:
+            return ""
+        if self.phase == "Failed" and self.status.get("reason"):
+            said = ": ".join(str(self.status[key]) for key in ("reason", "message") if self.status.get(key))
+            return f"the launcher pod failed: {said}"
+        for each in self.status.get("containerStatuses") or ():
+            if each.get("name") == "compute":
+                return _how((each.get("state") or {}).get("terminated") or {})
+        return ""
+
+
+def _how(terminated: Json) -> str:
+    code = int(terminated.get("exitCode") or 0)
+    if terminated.get("reason") == "OOMKilled":
+        return "the launcher was killed because its pod used more memory than its limit (OOMKilled)"
+    if code in _BY_SIGNAL:
+        return f"the launcher was killed by signal {code - 128}"
+    if code:
+        words = str(terminated.get("message") or "").strip()
+        return f"the launcher ended with exit code {code}" + (f": {words}" if words else "")
+    return ""

@@ -12,6 +12,7 @@ from virtctl.failure import CommandFailed
 from virtctl.flags import cluster_flags
 from virtctl.power import restart, start, stop
 from virtctl.version import version
+from virtctl.why import why
 
 _FAILED = 1
 
@@ -27,7 +28,7 @@ def group() -> None:
     """Nothing happens here: the group only has flags and commands."""
 
 
-for command in (console, restart, start, stop, version):
+for command in (console, restart, start, stop, version, why):
     group.add_command(command)
 
 

@@ -6,14 +6,8 @@ from tests.e2e.harness import vms
 from tests.e2e.harness.cluster import Cluster
 from tests.e2e.harness.console import Console
 from tests.e2e.harness.guests import vm, vmi
+from tests.e2e.harness.launchers import LAUNCHER, kill_in_launcher
 from tests.e2e.harness.waiting import until
-
-
-def in_launcher(cluster: Cluster, namespace: str, pod: str, script: str) -> None:
-    cluster.try_kubectl("-n", namespace, "exec", pod, "-c", "compute", "--", "sh", "-c", script, seconds=30)
-
-
-KILL = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '{match}' && kill -9 ${{p#/proc/}}; done; true"
 
 
 def test_qemu_killed_fails_the_vmi_and_always_starts_anew(cluster: Cluster, namespace: str) -> None:
@@ -22,7 +16,7 @@ def test_qemu_killed_fails_the_vmi_and_always_starts_anew(cluster: Cluster, name
     bare = vms.running(cluster, namespace, "once")
     for one in (first, bare):
         pod = vms.launcher(cluster, namespace, one)["metadata"]["name"]
-        in_launcher(cluster, namespace, pod, KILL.format(match="^/usr/bin/qemu-system"))
+        kill_in_launcher(cluster, namespace, pod, "^/usr/bin/qemu-system")
     vms.reaches(cluster, namespace, "once", "Failed", 60)
     vms.replaced(cluster, namespace, "again", first["metadata"]["uid"])
     assert ("Warning", "Stopped") in vms.reasons(cluster, namespace, "once")
@@ -32,7 +26,7 @@ def test_launcher_killed_takes_its_guest_with_it(cluster: Cluster, namespace: st
     cluster.create(vmi("orphan", namespace))
     running = vms.running(cluster, namespace, "orphan")
     pod = vms.launcher(cluster, namespace, running)["metadata"]["name"]
-    in_launcher(cluster, namespace, pod, KILL.format(match="^/usr/bin/python3.*virt-launcher"))
+    kill_in_launcher(cluster, namespace, pod, LAUNCHER)
     vms.reaches(cluster, namespace, "orphan", "Failed", 90)
 
     def completed() -> bool:

@@ -96,6 +96,7 @@ class FakeKube:
     _oldest: int = 0
     _refusals: list[tuple[int, str | None]] = field(default_factory=list)
     _denied: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _hidden: tuple[str, ...] = ()
     _watches: set[asyncio.Event] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -109,6 +110,10 @@ class FakeKube:
     def deny(self, ending: str, status: int, message: str) -> None:
         """Refuse every write to paths that end so."""
         self._denied[ending] = (status, message)
+
+    def hide(self, *endings: str) -> None:
+        """Forbid every read of paths that end so."""
+        self._hidden += endings
 
     def fail_after(self, writes: int | None) -> None:
         """Let that many writes pass and answer 500 to all that follow; None: all is well again."""
@@ -142,6 +147,8 @@ class FakeKube:
             return _failure(Refused(status, "", "refused on demand"), retry_after)
         target = Target.of(request.path)
         try:
+            if request.method == "GET" and request.path.endswith(self._hidden):
+                raise Refused(403, "Forbidden", f"{request.path} is forbidden")
             if request.method == "GET" and target.name is None:
                 if request.query.get("watch"):
                     return await self._watch(request, target)
@@ -329,9 +336,9 @@ def _matches(request: web.Request, obj: Json) -> bool:
     for term in filter(None, request.query.get("fieldSelector", "").split(",")):
         path, _, value = term.partition("=")
         found: Any = obj
-        for part in path.split("."):
+        for part in path.rstrip("!").split("."):
             found = (found or {}).get(part)
-        if found != value.lstrip("="):
+        if (found == value.lstrip("=")) is path.endswith("!"):
             return False
     return True
 

@@ -67,7 +67,7 @@ def _scheduling(world: VmiWorld) -> Plan:
     if pod is None:
         return _in_live_world(world, _fail(world, "its launcher pod vanished"))
     if pod.finished:
-        return Plan(action=_fail(world, "its launcher pod ended before it ran"))
+        return Plan(action=_fail(world, "its launcher pod ended before it ran", told=_told_of_end(world, pod)))
     if opened := _open_gate(world, pod):
         return Plan(action=opened)
     if pod.compute_running and not pod.deleting:
@@ -86,7 +86,8 @@ def _handed_over(world: VmiWorld) -> Plan:
         return Plan(action=opened)
     unnoticed = _unnoticed_end(world, pod)
     if unnoticed is not None and unnoticed <= 0:
-        return Plan(action=_fail(world, "its launcher ended and virt-handler has not said so"))
+        why = "its launcher ended and virt-handler has not said so"
+        return Plan(action=_fail(world, why, told=_told_of_end(world, pod)))
     written = _write_conditions(world, vmi_status.ready(world.vmi.conditions, world.vmi.phase, pod, world.now))
     return written if written.action is not None else Plan(again_in=unnoticed)
 
@@ -183,7 +184,13 @@ def _hand_over(world: VmiWorld, pod: Pod) -> Action:
     return _patch(world, new, "the launcher runs")
 
 
-def _fail(world: VmiWorld, why: str, reason: str = "") -> Action:
+def _told_of_end(world: VmiWorld, pod: Pod | None) -> tuple[Event, ...]:
+    """The pod knows how its launcher ended, and may be gone a moment later: the event outlives it."""
+    how = pod.ended_badly if pod is not None else ""
+    return (Event(about=world.vmi.raw, type="Warning", reason="LauncherFailed", message=how),) if how else ()
+
+
+def _fail(world: VmiWorld, why: str, reason: str = "", told: tuple[Event, ...] = ()) -> Action:
     vmi = world.vmi
     status = vmi_status.moved(vmi.status, Phase.FAILED, world.now)
     if reason:
@@ -192,7 +199,7 @@ def _fail(world: VmiWorld, why: str, reason: str = "") -> Action:
     if vmi.deleting and vmi.phase.before_scheduled:
         found = conditions.drop(found, Type.SYNCHRONIZED)
     found = vmi_status.ready(found, Phase.FAILED, world.pod, world.now)
-    return _patch(world, {**vmi.raw, "status": vmi_status.with_conditions(vmi, status, found)}, why)
+    return _patch(world, {**vmi.raw, "status": vmi_status.with_conditions(vmi, status, found)}, why, *told)
 
 
 def _wait_for_claim(world: VmiWorld) -> Plan:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from api.time import format_time
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import conditions, labels, network_rules, readiness
 from virt_model.conditions import FALSE, Condition, Conditions, Stamp, Type
 from virt_model.phases import Phase
-from virt_model.seen import Pod, Vmi
+from virt_model.seen import PULL_FAILURES, Pod, Vmi
 
 Json = dict[str, Any]
-
-#: what the kubelet calls an image that it cannot get
-PULL_FAILURES: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 
 
 def moved(status: Json, phase: Phase, now: float) -> Json:

@@ -27,6 +27,7 @@ from msgspec import Struct
 from virt_handler.plan import status
 from virt_handler.plan.domain import Domain, acpi_on, grace_seconds, phase_asked_for
 from virt_model.phases import Phase
+from virt_model.seen import Pod
 
 Json = dict[str, Any]
 SIGNAL_EVERY = 5.0
@@ -201,9 +202,17 @@ def _record_end(seen: Observed, phase: Phase) -> Plan:
     crashed = Tell("Warning", "Stopped", "The VirtualMachineInstance crashed.")
     stopped = Tell("Normal", "Stopped", "The VirtualMachineInstance was shut down.")
     dismissal = (Tell("Normal", "Deleted", "Signaled Deletion"),) if seen.launcher is Launcher.CONNECTED else ()
-    told = (*dismissal, crashed if end is Phase.FAILED else stopped)
+    told = (*dismissal, *_how_it_died(seen, end), crashed if end is Phase.FAILED else stopped)
     ended = status.with_readiness(status.ended(seen.vmi, end, seen.wall), seen.pod, seen.wall)
     return Plan((WriteStatus(ended), *told))
+
+
+def _how_it_died(seen: Observed, end: Phase) -> tuple[Tell, ...]:
+    """A launcher that ended before its guest: its pod, which may be gone a moment later, knows how."""
+    if seen.launcher is not Launcher.DEAD or end is not Phase.FAILED or (seen.domain is not None and seen.domain.over):
+        return ()
+    how = Pod(seen.pod).ended_badly if seen.pod is not None else ""
+    return (Tell("Warning", "LauncherFailed", how or "the launcher ended before its guest, and did not say how"),)
 
 
 def _stop(seen: Observed) -> Plan:

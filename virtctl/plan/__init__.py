@@ -1,0 +1,1 @@
+"""What virtctl decides: pure functions over objects that were read, and documents that it renders."""
