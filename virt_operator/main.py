@@ -10,6 +10,7 @@ import platform
 import sys
 
 from virt_model.config import from_kubevirt
+from virt_model.monitoring.alerts import RUNBOOKS
 from virt_model.monitoring.row import Component
 from virt_model.monitoring.table import rows_of
 from virt_model.version import VERSION
@@ -62,6 +63,7 @@ def own_facts(options: argparse.Namespace) -> Own:
         namespace=options.namespace,
         images=Images.of(options.image),
         architecture=ARCHITECTURES.get(machine, machine),
+        runbooks=os.environ.get("RUNBOOK_URL_TEMPLATE") or RUNBOOKS,
     )
 
 

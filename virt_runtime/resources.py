@@ -74,6 +74,9 @@ ADMISSION_POLICY_BINDINGS = Resource(
 SUBJECT_ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", namespaced=False)
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", namespaced=False)
 
+PROMETHEUS_RULES = Resource("monitoring.coreos.com", "v1", "prometheusrules")
+SERVICE_MONITORS = Resource("monitoring.coreos.com", "v1", "servicemonitors")
+
 VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines")
 VIRTUAL_MACHINE_INSTANCES = Resource("kubevirt.io", "v1", "virtualmachineinstances")
 VIRTUAL_MACHINE_INSTANCE_MIGRATIONS = Resource("kubevirt.io", "v1", "virtualmachineinstancemigrations")

@@ -160,3 +160,41 @@ def test_log_verbosity_changes_while_everything_runs(cluster: Cluster, namespace
 
 def restarts(pod: Object) -> int:
     return sum(each["restartCount"] for each in pod["status"]["containerStatuses"])
+
+
+PROMETHEUS = {"prometheusrules": "PrometheusRule", "servicemonitors": "ServiceMonitor"}
+
+
+def crd(plural: str, kind: str) -> Object:
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": f"{kind}List"}
+    group = "monitoring.coreos.com"
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+def test_a_prometheus_operator_that_comes_later_is_served(cluster: Cluster, namespace: str) -> None:
+    names = [f"{plural}.monitoring.coreos.com" for plural in PROMETHEUS]
+    spec = {"spec": {"monitorNamespace": namespace, "monitorAccount": "default"}}
+    try:
+        cluster.create(*(crd(plural, kind) for plural, kind in PROMETHEUS.items()))
+        cluster.kubectl("-n", NAMESPACE, "patch", "kubevirt", "kubevirt", "--type=merge", "-p", json.dumps(spec))
+        ours = "prometheus-kubevirt-rules"
+        monitor = until("a ServiceMonitor", lambda: cluster.get(names[1], ours, namespace), 90, 1.0)
+        rules = until("the rules", lambda: cluster.get(names[0], ours, NAMESPACE), 30)
+        assert monitor["spec"]["endpoints"][0]["port"] == "metrics"
+        assert {group["name"] for group in rules["spec"]["groups"]} == {"recordingRules.rules", "alerts.rules"}
+        reader = ["auth", "can-i", "list", "endpoints", "-n", NAMESPACE]
+        assert cluster.kubectl(*reader, f"--as=system:serviceaccount:{namespace}:default").strip() == "yes"
+        cluster.delete(names[0], ours, NAMESPACE)
+        until("the rules are back", lambda: cluster.get(names[0], ours, NAMESPACE), 30)
+    finally:
+        cluster.kubectl("delete", "crd", *names, "--ignore-not-found")
+        gone: dict[str, Any] = {"spec": {"monitorNamespace": None, "monitorAccount": None}}
+        cluster.kubectl("-n", NAMESPACE, "patch", "kubevirt", "kubevirt", "--type=merge", "-p", json.dumps(gone))
+    cluster.kubectl("wait", "kubevirt", "kubevirt", "-n", NAMESPACE, "--for=condition=Available", "--timeout=60s")

@@ -51,6 +51,8 @@ KINDS = {
     "validatingadmissionpolicybindings": "ValidatingAdmissionPolicyBinding",
     "customresourcedefinitions": "CustomResourceDefinition",
     "certificatesigningrequests": "CertificateSigningRequest",
+    "prometheusrules": "PrometheusRule",
+    "servicemonitors": "ServiceMonitor",
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from virt_operator.adapters import pki
 from virt_operator.adapters.kinds import KUBE_SYSTEM, MANAGED, METADATA_ONLY, WORKLOADS
+from virt_operator.adapters.prometheus import PrometheusWatch
 from virt_operator.plan.bundle import KEY
 from virt_operator.plan.certificates import Held
 from virt_operator.plan.identity import Ref, contains, hash_of
@@ -35,26 +36,35 @@ class Cluster:
                 self._reflectors.append(
                     Reflector(kube, resource, store, scope or None, MANAGED_SELECTOR, metadata_only=brief)
                 )
+        self._listeners: list[Callable[[], None]] = []
+        self._prometheus = PrometheusWatch(kube, own.runbooks, self._changed)
+        self._managed |= {(kind, ""): store for kind, store in self._prometheus.stores.items()}
+        self._reflectors[0].subscribe(lambda _old, new: self._prometheus.kubevirt_changed(new))
         self._settled: dict[Ref, str] = {}
         self._facts = pki.FactCache()
 
     async def run(self) -> None:
-        await together(*(reflector.run() for reflector in self._reflectors))
+        await together(*(reflector.run() for reflector in self._reflectors), self._prometheus.run())
 
     async def synced(self) -> None:
-        await when_synced(self._kubevirts.synced, *(store.synced for store in self._managed.values()))
+        await when_synced(*(reflector.store.synced for reflector in self._reflectors), self._prometheus.looked)
 
     def on_change(self, tell: Callable[[], None]) -> None:
         """`tell` is called for every change of anything watched, except those that `remember` knew before."""
+        self._listeners.append(tell)
         for reflector in self._reflectors:
             reflector.subscribe(lambda _old, _new: tell())
+
+    def _changed(self) -> None:
+        for tell in self._listeners:
+            tell()
 
     async def observe(self, failure: str = "") -> Observed:
         kubevirts = tuple(self._kubevirts.list())
         removing = any(each["metadata"].get("deletionTimestamp") for each in kubevirts)
         managed = {
-            Ref(kind, scope, body["metadata"]["name"]): body
-            for (kind, scope), store in self._managed.items()
+            Ref(kind, body["metadata"].get("namespace", ""), body["metadata"]["name"]): body
+            for (kind, _), store in self._managed.items()
             for body in store.list()
         }
         return Observed(
@@ -66,13 +76,14 @@ class Cluster:
             requests=await self._requests() if removing else (),
             failure=failure,
             settled=frozenset(self._settled.items()),
+            prometheus=self._prometheus.found,
         )
 
     def remember(self, ref: Ref, applied: Json, wanted: Json) -> None:
         """What the API server made of an apply, before the watch tells."""
         if hash_of(applied) and not contains(applied, wanted):
             self._settled[ref] = hash_of(applied)
-        self._managed[(ref.kind, ref.namespace)].put(applied)
+        self._store(ref).put(applied)
 
     def kubevirt(self, ref: Ref) -> Json | None:
         return self._kubevirts.get(f"{ref.namespace}/{ref.name}")
@@ -82,8 +93,11 @@ class Cluster:
             self._kubevirts.put(raw)
 
     def managed(self, ref: Ref) -> Json | None:
-        store = self._managed[(ref.kind, ref.namespace)]
-        return store.get(f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name)
+        return self._store(ref).get(f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name)
+
+    def _store(self, ref: Ref) -> Store:
+        """The one for its namespace, or for all."""
+        return self._managed.get((ref.kind, ref.namespace)) or self._managed[(ref.kind, "")]
 
     def secret(self, name: str) -> Json | None:
         return self.managed(Ref("Secret", self._own.namespace, name))

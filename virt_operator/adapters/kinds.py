@@ -26,6 +26,8 @@ MANAGED: Final[dict[str, r.Resource]] = {
     "ValidatingAdmissionPolicyBinding": r.ADMISSION_POLICY_BINDINGS,
     "CustomResourceDefinition": r.CRDS,
 }
+#: kinds of the Prometheus operator, watched in every namespace, and only where they exist
+MONITORED: Final[dict[str, r.Resource]] = {"PrometheusRule": r.PROMETHEUS_RULES, "ServiceMonitor": r.SERVICE_MONITORS}
 WORKLOADS: Final[dict[str, r.Resource]] = {
     "VirtualMachine": r.VIRTUAL_MACHINES,
     "VirtualMachineInstance": r.VIRTUAL_MACHINE_INSTANCES,
@@ -39,4 +41,4 @@ _OTHER: Final = {"KubeVirt": r.KUBEVIRTS, "CertificateSigningRequest": r.CERTIFI
 
 
 def resource_of(kind: str) -> r.Resource:
-    return (MANAGED | WORKLOADS | _OTHER)[kind]
+    return (MANAGED | MONITORED | WORKLOADS | _OTHER)[kind]

@@ -9,14 +9,16 @@ import msgspec
 
 from api import crd
 
-from . import node_policy, rbac_components, rbac_users, services, webhooks, workloads
+from . import monitoring, node_policy, rbac_components, rbac_users, services, webhooks, workloads
 from .handler import daemonset
 from .identity import Ref, marked, ref_of
+from .monitoring import Monitoring
 from .patches import patched
 from .settings import Settings
 
 Json = dict[str, Any]
 
+NONE: Final = Monitoring()
 #: kinds whose CRDs are installed: those that have a controller
 INSTALLED_KINDS: Final = ("VirtualMachine", "VirtualMachineInstance")
 
@@ -31,13 +33,13 @@ def stage_of(kind: str) -> int:
     return next((index for index, kinds in enumerate(STAGES) if kind in kinds), len(STAGES))
 
 
-def objects(settings: Settings, ca_bundle: bytes) -> dict[Ref, Json]:
+def objects(settings: Settings, ca_bundle: bytes, prometheus: Monitoring = NONE) -> dict[Ref, Json]:
     """By reference, marked as managed. `ca_bundle` is PEM. Kept for the next call, so never change what it gives."""
-    return _objects(settings.config_text(), ca_bundle)
+    return _objects(settings.config_text(), ca_bundle, prometheus)
 
 
 @lru_cache(maxsize=1)
-def _objects(config_text: str, ca_bundle: bytes) -> dict[Ref, Json]:
+def _objects(config_text: str, ca_bundle: bytes, prometheus: Monitoring) -> dict[Ref, Json]:
     settings = msgspec.json.decode(config_text, type=Settings)
     namespace = settings.namespace
     bodies = [
@@ -49,6 +51,7 @@ def _objects(config_text: str, ca_bundle: bytes) -> dict[Ref, Json]:
         *services.api_services(namespace, ca_bundle),
         *webhooks.objects(namespace, ca_bundle),
         *node_policy.objects(namespace),
+        *monitoring.objects(namespace, prometheus),
     ]
     whole = [marked(patched(body, settings.patches), settings) for body in bodies]
     return {ref_of(body): body for body in (*whole, *_crds(config_text))}

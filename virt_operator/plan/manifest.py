@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import rbac_components, rbac_operator, rbac_users
+from . import monitoring, rbac_components, rbac_operator, rbac_users
 from .names import PRIORITY_CLASS, ROLE_LABEL
 from .settings import Settings
 from .workloads import virt_operator
@@ -40,7 +40,8 @@ def kubevirt_manifest(settings: Settings) -> list[Json]:
 
 
 def granted_roles(namespace: str) -> Sequence[Json]:
-    everything = [*rbac_components.objects(namespace), *rbac_users.objects(aggregate=True)]
+    watchers = monitoring.reader_role(namespace)
+    everything = [*rbac_components.objects(namespace), *rbac_users.objects(aggregate=True), watchers]
     return [each for each in everything if each["kind"] in ("Role", "ClusterRole")]
 
 

@@ -64,6 +64,9 @@ def _own_rules() -> list[Json]:
             ("update", "patch"),
         ),
         rule("certificates.k8s.io", ("signers",), ("approve", "sign"), (HANDLER_SIGNER,)),
+        # Prometheus may be in any namespace: is it there, and what it shall read.
+        rule("", ("namespaces", "serviceaccounts"), ("get",)),
+        rule("monitoring.coreos.com", ("prometheusrules", "servicemonitors"), MANAGE),
     ]
 
 

@@ -56,7 +56,7 @@ def _install(seen: Observed, kubevirt: Json, now: datetime) -> Plan:
     if not trusted:
         return keep
     try:
-        wanted = desired.objects(settings, bundle_text(trusted).encode())
+        wanted = desired.objects(settings, bundle_text(trusted).encode(), seen.prometheus)
     except PatchError as error:
         report = _status(seen, kubevirt, settings, status.Situation.FAILED, str(error), now)
         return Plan(stages=_stages(keep.actions, report), again_in=keep.again_in)
