@@ -73,6 +73,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     permit_bridge_on_pod_network: bool = True
     mem_balloon_stats_period: int = 10  # seconds
     image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()  # names; of launcher pods, they are looked for beside the VM
     smbios: Smbios = Smbios()
     disk_memory_limit: str = "2000Mi"
     vm_rollout_strategy: str = "LiveUpdate"
@@ -115,6 +116,7 @@ def from_kubevirt(raw: Json | None) -> ClusterConfig:
         **_guests(configuration),
         **_architectures(configuration, _dict(raw, "status")),
         **_machines(configuration),
+        "image_pull_secrets": _pull_secrets(_dict(raw, "spec")),
     }
     return ClusterConfig(**{key: value for key, value in found.items() if value is not None})
 
@@ -184,6 +186,11 @@ def _architectures(configuration: Json, status: Json) -> dict[str, Any]:
         "firmware_dirs": firmware,
         "default_architecture": default or None,
     }
+
+
+def _pull_secrets(spec: Json) -> tuple[str, ...]:
+    listed = (_get(each, str, "name") for each in _get(spec, list, "imagePullSecrets") or ())
+    return tuple(name for name in listed if name)
 
 
 def _live_update(raw: Json) -> LiveUpdate:

@@ -52,13 +52,13 @@ def mounts(launcher: Launcher) -> list[Json]:
 
 
 def pull_secrets(launcher: Launcher) -> list[Json]:
-    """`imagePullSecrets`: of all images in the pod that need one."""
+    """`imagePullSecrets`: of all images in the pod that need one, the launcher's own among them."""
     names = {
         volume.container_disk.image_pull_secret
         for volume in launcher.spec.volumes
         if volume.container_disk is not None and volume.container_disk.image_pull_secret
     }
-    return [{"name": name} for name in sorted(names)]
+    return [{"name": name} for name in sorted(names | {*launcher.config.image_pull_secrets})]
 
 
 def _pairs(launcher: Launcher) -> list[tuple[Volume, Json]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 from aiohttp import web
 
 from virt_operator.plan import admission
-from virt_operator.plan.admission import Answer
-from virt_runtime.errors import NotFound
+from virt_operator.plan.admission import Answer, Cause
+from virt_runtime.errors import Invalid, NotFound
 from virt_runtime.kube import KubeClient
-from virt_runtime.resources import KUBEVIRTS, VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES, Json, Resource
+from virt_runtime.resources import DEPLOYMENTS, KUBEVIRTS, VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES, Json, Resource
 
 Decide = Callable[[Json], Awaitable[Answer]]
 
@@ -33,7 +34,23 @@ class Webhooks:
         return admission.on_create(request["object"], await self._kube.list(KUBEVIRTS))
 
     async def _on_update(self, request: Json) -> Answer:
-        return admission.on_update(request["object"])
+        new, old = request["object"], request.get("oldObject") or {}
+        answer = admission.on_update(new, old)
+        if not answer.allowed:
+            return answer
+        tried = [self._placed(new, part, where) for part, where in admission.moved_placements(new, old).items()]
+        wrong = tuple(cause for cause in await asyncio.gather(*tried) if cause is not None)
+        return msgspec.structs.replace(answer, causes=wrong)
+
+    async def _placed(self, kubevirt: Json, part: str, placement: Json) -> Cause | None:
+        """What the API server finds wrong with pods of that placement, by a dry run."""
+        namespace = kubevirt["metadata"]["namespace"]
+        probe = admission.probe_deployment(namespace, placement)
+        try:
+            await self._kube.create(DEPLOYMENTS, namespace, probe, dry_run=True)
+        except Invalid as error:
+            return Cause(f"spec.{part}.nodePlacement", error.message)
+        return None
 
     async def _on_delete(self, request: Json) -> Answer:
         kinds = {"virtualmachines": VIRTUAL_MACHINES, "virtualmachineinstances": VIRTUAL_MACHINE_INSTANCES}
@@ -60,13 +77,14 @@ def _endpoint(decide: Decide) -> Callable[[web.Request], Awaitable[web.Response]
 
 
 def _response(uid: str, answer: Answer) -> Json:
-    if answer.allowed:
-        return {"uid": uid, "allowed": True}
+    response: Json = {"uid": uid, "allowed": answer.allowed}
+    if answer.warnings:
+        response["warnings"] = [*answer.warnings]
     if answer.refusal:
-        return {"uid": uid, "allowed": False, "status": {"code": 400, "message": answer.refusal}}
-    causes = [
-        {"reason": "FieldValueInvalid", "field": cause.field, "message": cause.message} for cause in answer.causes[:10]
-    ]
-    text = ", ".join(cause.message for cause in answer.causes[:10])
-    status = {"code": 422, "reason": "Invalid", "message": text, "details": {"causes": causes}}
-    return {"uid": uid, "allowed": False, "status": status}
+        response["status"] = {"code": 400, "message": answer.refusal}
+    elif answer.causes:
+        first = answer.causes[:10]
+        causes = [{"reason": each.reason, "field": each.field, "message": each.message} for each in first]
+        text = ", ".join(each.message for each in first)
+        response["status"] = {"code": 422, "reason": "Invalid", "message": text, "details": {"causes": causes}}
+    return response

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from api.duration import InvalidDuration
+from virt_model import gates
 
 from . import certificates, desired
 from .patches import PatchError
@@ -20,17 +21,19 @@ KINDS = {"virtualmachineinstances": "Virtual Machine Instances", "virtualmachine
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """One reason of a refusal: a field path of the object and a text."""
+    """One reason of a refusal: a field path of the object, a text, and Kubernetes' word for what is wrong."""
 
     field: str
     message: str
+    reason: str = "FieldValueInvalid"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`refusal` (code 400) or `causes` (code 422) say no."""
+    """`refusal` (code 400) or `causes` (code 422) say no; `warnings` are told either way."""
 
     refusal: str = ""
     causes: tuple[Cause, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> bool:
@@ -40,13 +43,51 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 def on_create(new: Json, present: Sequence[Json]) -> Answer:
     if any(not each["metadata"].get("deletionTimestamp") for each in present):
         return Answer(refusal="Kubevirt is already created")
-    return Answer(causes=tuple(spec_causes(new)))
+    return Answer(causes=tuple(spec_causes(new)), warnings=_gate_warnings(new, None))
 
 
-def on_update(new: Json) -> Answer:
+def on_update(new: Json, old: Json) -> Answer:
     if new["metadata"].get("deletionTimestamp"):
         return Answer()  # only finalizers go now
-    return Answer(causes=tuple(spec_causes(new)))
+    return Answer(causes=tuple(spec_causes(new)), warnings=_gate_warnings(new, old))
+
+
+def moved_placements(new: Json, old: Json) -> dict[str, Json]:
+    """`infra` and `workloads` to their node placement, as far as an update changes it to another."""
+    found = {}
+    for part in ("infra", "workloads"):
+        wanted, before = (((each.get("spec") or {}).get(part) or {}).get("nodePlacement") for each in (new, old))
+        if wanted and wanted != before:
+            found[part] = wanted
+    return found
+
+
+def probe_deployment(namespace: str, placement: Json) -> Json:
+    """For a dry run: the API server judges the placement better than any rule of ours."""
+    labels = {"kubevirt.io/choose-me": ""}
+    spec = {"containers": [{"name": "placement-verification-pod", "image": "test.only:latest"}], **placement}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "placement-validation-webhook", "namespace": namespace},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
+
+
+def _gate_warnings(new: Json, old: Json | None) -> tuple[str, ...]:
+    """Told when the list changes, not at every edit of something else."""
+    named, before = _named_gates(new), _named_gates(old or {})
+    return () if named == before else tuple(text for text in map(gates.warning, named) if text)
+
+
+def _named_gates(kubevirt: Json) -> list[str]:
+    developer = ((kubevirt.get("spec") or {}).get("configuration") or {}).get("developerConfiguration") or {}
+    listed = (*(developer.get("featureGates") or ()), *(developer.get("disabledFeatureGates") or ()))
+    return list(dict.fromkeys(map(str, listed)))
 
 
 def on_delete(old: Json, workloads: Mapping[str, int]) -> Answer:
@@ -64,7 +105,7 @@ def on_delete(old: Json, workloads: Mapping[str, int]) -> Answer:
 
 def spec_causes(kubevirt: Json) -> list[Cause]:
     spec = kubevirt.get("spec") or {}
-    checks: tuple[Callable[[Json], list[Cause]], ...] = (_rotation, _replicas, _tls, _unsupported)
+    checks: tuple[Callable[[Json], list[Cause]], ...] = (_rotation, _replicas, _tls, _overhead, _unsupported)
     found = [cause for check in checks for cause in check(spec)]
     return found or _patches(kubevirt)
 
@@ -94,7 +135,7 @@ def _rotation(spec: Json) -> list[Cause]:
 def _replicas(spec: Json) -> list[Cause]:
     replicas = (spec.get("infra") or {}).get("replicas")
     if replicas is not None and replicas < 1:
-        return [Cause("spec.infra.replicas", "must be at least 1")]
+        return [Cause("spec.infra.replicas", "infra replica count can't be 0")]
     if (spec.get("workloads") or {}).get("replicas") is not None:
         return [Cause("spec.workloads.replicas", "virt-handler runs once on every node: replicas cannot be set")]
     return []
@@ -113,12 +154,25 @@ def _tls(spec: Json) -> list[Cause]:
     return []
 
 
+def _overhead(spec: Json) -> list[Cause]:
+    path, said = "additionalGuestMemoryOverheadRatio", (spec.get("configuration") or {})
+    ratio = said.get(path)
+    if ratio is None:
+        return []
+    try:
+        smaller = float(ratio) < 1.0
+    except ValueError:
+        wrong = f'cannot be parsed into float: strconv.ParseFloat: parsing "{ratio}": invalid syntax'
+    else:
+        wrong = "cannot be smaller than 1.0" if smaller else ""
+    cause = Cause(f"spec.configuration.{path}", f"ratio provided, {ratio}, {wrong}", "FieldValueNotSupported")
+    return [cause] if wrong else []
+
+
 #: fields whose effect is not built yet: refused where set, never silently ignored
 UNSUPPORTED: tuple[tuple[str, ...], ...] = (
     ("customizeComponents", "flags"),
     ("workloadUpdateStrategy", "workloadUpdateMethods"),
-    ("monitorNamespace",),
-    ("serviceMonitorNamespace",),
     ("synchronizationPort",),
     ("configuration", "mediatedDevicesConfiguration"),
     ("configuration", "permittedHostDevices"),

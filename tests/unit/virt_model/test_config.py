@@ -42,6 +42,10 @@ def test_what_is_said_counts() -> None:
     assert config.overhead_ratio == "1.5"
 
 
+def test_pull_secrets_stand_beside_the_configuration() -> None:
+    assert from_kubevirt({"spec": {"imagePullSecrets": [{"name": "a"}, {}, "b"]}}).image_pull_secrets == ("a",)
+
+
 def test_a_value_of_the_wrong_type_counts_as_absent() -> None:
     odd = _configured(
         developerConfiguration={"useEmulation": "yes", "cpuAllocationRatio": -1}, network="none", smbios=3

@@ -31,7 +31,7 @@ def selfsigned(**fields: Any) -> Json:
 @pytest.mark.parametrize(
     ("obj", "field", "words"),
     [
-        (kubevirt(infra={"replicas": 0}), "spec.infra.replicas", "at least 1"),
+        (kubevirt(infra={"replicas": 0}), "spec.infra.replicas", "can't be 0"),
         (kubevirt(workloads={"replicas": 2}), "spec.workloads.replicas", "every node"),
         (
             selfsigned(ca={"duration": "10h"}, caRotateInterval="5h"),
@@ -48,6 +48,16 @@ def selfsigned(**fields: Any) -> Json:
             selfsigned(ca={"duration": "1h"}, server={"duration": "2h"}),
             "spec.certificateRotateStrategy.selfSigned.server.duration",
             "longer than the CA",
+        ),
+        (
+            kubevirt(configuration={"additionalGuestMemoryOverheadRatio": "much"}),
+            "spec.configuration.additionalGuestMemoryOverheadRatio",
+            "ratio provided, much, cannot be parsed into float",
+        ),
+        (
+            kubevirt(configuration={"additionalGuestMemoryOverheadRatio": "0.9"}),
+            "spec.configuration.additionalGuestMemoryOverheadRatio",
+            "ratio provided, 0.9, cannot be smaller than 1.0",
         ),
         (
             kubevirt(configuration={"tlsConfiguration": {"ciphers": ["x"]}}),
@@ -105,7 +115,29 @@ def test_one_kubevirt_a_cluster() -> None:
     assert on_create(kubevirt(), [kubevirt()]).refusal == "Kubevirt is already created"
     leaving = {"metadata": {"name": "k", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
     assert on_create(kubevirt(), [leaving]).allowed
-    assert on_update({**leaving, "spec": {"infra": {"replicas": 0}}}).allowed
+    assert on_update({**leaving, "spec": {"infra": {"replicas": 0}}}, leaving).allowed
+
+
+def gated(*names: str, off: tuple[str, ...] = ()) -> Json:
+    return kubevirt(
+        configuration={"developerConfiguration": {"featureGates": [*names], "disabledFeatureGates": [*off]}}
+    )
+
+
+def test_gates_that_need_not_be_named_or_are_unknown_are_told() -> None:
+    ga, deprecated, unknown = on_create(gated("LiveMigration", "Root", "HotplugVolumes", "Rot"), []).warnings
+    assert ga.startswith(
+        'feature gate LiveMigration is deprecated (feature state is "General Availability"), therefore'
+    )
+    assert deprecated.startswith('feature gate HotplugVolumes is deprecated (feature state is "Deprecated"), therefore')
+    assert unknown == "feature gate Rot is unknown: it has no effect"
+    assert on_create(gated(off=("Snapshto",)), []).warnings == ("feature gate Snapshto is unknown: it has no effect",)
+
+
+def test_gates_are_told_of_when_they_change() -> None:
+    assert on_update(gated("Rot"), gated()).warnings
+    assert not on_update(gated("Rot"), gated("Rot")).warnings
+    assert not on_update(gated(), gated("Rot")).warnings
 
 
 def test_removal_is_refused_while_there_are_guests_if_so_wished() -> None:
@@ -139,6 +171,16 @@ async def test_the_webhooks_speak_admission_review() -> None:
             wrong = await ask("update", object=kubevirt(infra={"replicas": 0}))
             assert wrong["status"]["code"] == 422
             assert wrong["status"]["details"]["causes"][0]["field"] == "spec.infra.replicas"
+            told = await ask("update", object=gated("Rot"), oldObject=gated())
+            assert told["allowed"] and told["warnings"] == ["feature gate Rot is unknown: it has no effect"]
+            moved = kubevirt(infra={"nodePlacement": {"nodeSelector": {"a": "b"}}})
+            assert (await ask("update", object=moved, oldObject=kubevirt()))["allowed"]
+            fake.deny("/deployments", 422, "nodeSelector is wrong")
+            refused = await ask("update", object=moved, oldObject=kubevirt())
+            assert refused["status"]["details"]["causes"] == [
+                {"reason": "FieldValueInvalid", "field": "spec.infra.nodePlacement", "message": "nodeSelector is wrong"}
+            ]
+            assert (await ask("update", object=moved, oldObject=moved))["allowed"], "what was there before is not tried"
             assert (await ask("delete", oldObject=kubevirt(uninstallStrategy=BLOCK)))["allowed"]
             fake.put("/apis/kubevirt.io/v1/namespaces/d/virtualmachineinstances", {"metadata": {"name": "v"}})
             refused = await ask("delete", oldObject=kubevirt(uninstallStrategy=BLOCK))
