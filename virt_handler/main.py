@@ -104,6 +104,8 @@ class Node:
         metrics.gauge("podvirt_virt_handler_launchers").labels().set_function(self.agent.connected)
         metrics.collect_with(GuestScrape(flags.node_name, self.agent.running))
         self._facts = facts_of_image(flags.capabilities_dir)
+        for machine in self._facts.deprecated_machines if self._facts else ():
+            metrics.gauge("kubevirt_node_deprecated_machine_types").labels(machine, flags.node_name).set(1)
         self._devices = DevicePlugins(offers(flags.max_devices, kvm_usable), flags.plugins_dir, self._watcher)
         self._heartbeat = Heartbeat(
             kube=kube, nodes=self._caches.nodes, name=flags.node_name, wanted=self._labels, ready=self._devices.ready,

@@ -10,7 +10,13 @@ from typing import Final
 from virt_runtime.clock import Clock
 from virt_runtime.metrics import Metrics
 
-ACTIVE: Final = {"console": "kubevirt_console_active_connections", "vnc": "kubevirt_vnc_active_connections"}
+ACTIVE: Final = {
+    "console": "kubevirt_console_active_connections",
+    "vnc": "kubevirt_vnc_active_connections",
+    "usbredir": "kubevirt_usbredir_active_connections",
+    "portforward": "kubevirt_portforward_active_tunnels",
+}
+"""By subresource."""
 LAST: Final = "kubevirt_vmi_last_api_connection_timestamp_seconds"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from virt_handler.plan.guest_metrics import samples
 from virt_ipc.client import LauncherClient
-from virt_ipc.errors import IpcError, LauncherRefused
+from virt_ipc.errors import LauncherRefused, LauncherUnreachable, ProtocolError
 from virt_model.monitoring.row import Sample
 
 Json = dict[str, Any]
@@ -42,13 +42,15 @@ class GuestScrape:
         return [silent, *(sample for answer in answers for sample in answer or ())]
 
     async def _ask(self, vmi: Json, client: LauncherClient) -> list[Sample] | None:
-        """The samples of one guest, none when it does not run any more; None when its launcher is silent."""
+        """The samples of one guest; none when it does not run any more, or its launcher is of a release that cannot
+        tell. None when the launcher is silent.
+        """
         async with self._room:
             try:
                 async with asyncio.timeout(self._deadline):
                     stats = await client.stats()
-            except LauncherRefused:
+            except (LauncherRefused, ProtocolError):
                 return []
-            except (IpcError, TimeoutError):
+            except (LauncherUnreachable, TimeoutError):
                 return None
         return samples(vmi, self._node, stats.values, stats.devices)

@@ -55,7 +55,7 @@ def samples(vmi: Json, node: str, values: Mapping[str, int], devices: Mapping[st
     guest = (node, str(metadata["namespace"]), str(metadata["name"]))
     extra = label_pairs(metadata.get("labels") or {}, "kubernetes_vmi_label_")
     found = [*_domain(values), *_vcpus(values), *_devices(values, devices)]
-    return [Sample(_PREFIX + name, (*guest, *labels), value, extra) for name, labels, value in found]
+    return [Sample(_PREFIX + name, (*guest, *labels), round(value, 9), extra) for name, labels, value in found]
 
 
 Found = Iterator[tuple[str, tuple[str, ...], float]]

@@ -6,7 +6,7 @@ Input: the XML of `virConnectGetDomainCapabilities` and `virConnectGetCapabiliti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree
 
 from msgspec import Struct
@@ -36,6 +36,7 @@ class NodeFacts(Struct, frozen=True, kw_only=True):
     features: tuple[str, ...] = ()
     hyperv: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
+    deprecated_machines: tuple[str, ...] = ()
     tsc_hz: int = 0
     tsc_scalable: bool = False
 
@@ -59,6 +60,7 @@ def read_facts(domain_capabilities: str, capabilities: str) -> NodeFacts:
         features=required,
         hyperv=_hyperv(domain),
         machines=_machines(host, arch),
+        deprecated_machines=_deprecated(host, arch),
         tsc_hz=int(tsc.get("frequency", "0")) if tsc is not None else 0,
         tsc_scalable=tsc is not None and tsc.get("scaling") == "yes",
     )
@@ -80,15 +82,24 @@ def _hyperv(domain: ElementTree.Element) -> tuple[str, ...]:
 def _machines(host: ElementTree.Element, arch: str) -> tuple[str, ...]:
     """Versioned machine types and the aliases that stand for them."""
     found: dict[str, None] = {}
+    for machine in _machine_elements(host, arch):
+        found[machine.text or ""] = None
+        if canonical := machine.get("canonical"):
+            found[canonical] = None
+    return tuple(name for name in found if name)
+
+
+def _deprecated(host: ElementTree.Element, arch: str) -> tuple[str, ...]:
+    """Machine types that QEMU says it will drop; libvirt lists each once for every kind of domain."""
+    listed = (each.text or "" for each in _machine_elements(host, arch) if each.get("deprecated") == "yes")
+    return tuple(dict.fromkeys(listed))
+
+
+def _machine_elements(host: ElementTree.Element, arch: str) -> Iterator[ElementTree.Element]:
     for guest in host.findall("guest"):
         element = guest.find("arch")
-        if element is None or element.get("name") != arch:
-            continue
-        for machine in element.iter("machine"):
-            found[machine.text or ""] = None
-            if canonical := machine.get("canonical"):
-                found[canonical] = None
-    return tuple(name for name in found if name)
+        if element is not None and element.get("name") == arch:
+            yield from element.iter("machine")
 
 
 def wanted_labels(facts: NodeFacts, kvm_usable: bool, obsolete: tuple[str, ...] = ()) -> dict[str, str]:

@@ -78,6 +78,8 @@ WORKQUEUE: Final = (
 API: Final = (
     _stream("kubevirt_console_active_connections", "Serial consoles that are open through this virt-api."),
     _stream("kubevirt_vnc_active_connections", "VNC sessions that are open through this virt-api."),
+    _stream("kubevirt_usbredir_active_connections", "Redirected USB devices that come through this virt-api."),
+    _stream("kubevirt_portforward_active_tunnels", "Tunnels to ports of a guest that are open through this virt-api."),
     Row(
         name="kubevirt_vmi_last_api_connection_timestamp_seconds", kind=Kind.GAUGE,
         doc="When somebody last opened a stream to the guest through this virt-api, in seconds since 1970.",
@@ -90,4 +92,12 @@ API: Final = (
     ),
 )  # fmt: skip
 
-ROWS: Final = (*STATUS, *REST_CLIENT, *WORKQUEUE, *API)
+HANDLER: Final = (
+    Row(
+        name="kubevirt_node_deprecated_machine_types", kind=Kind.GAUGE,
+        doc="1 for each machine type of the node's QEMU that a later QEMU will not have.",
+        labels=("machine_type", "node"), when=When.SOMETIMES, components=_HANDLER,
+    ),
+)  # fmt: skip
+
+ROWS: Final = (*STATUS, *REST_CLIENT, *WORKQUEUE, *API, *HANDLER)

@@ -7,14 +7,14 @@ from typing import Any
 
 from virt_handler.adapters.guest_scrape import SILENT, GuestScrape
 from virt_handler.plan.guest_metrics import samples
-from virt_ipc.errors import LauncherRefused, LauncherUnreachable
+from virt_ipc.errors import LauncherRefused, LauncherUnreachable, ProtocolError
 from virt_ipc.messages import DomainStats
 from virt_model.monitoring.row import Sample
 from virt_model.monitoring.table import ROWS
 
 VMI: dict[str, Any] = {"metadata": {"namespace": "ns", "name": "a", "labels": {"app.io/x": "web"}}}
 VALUES = {
-    "cpu.time": 3_500_000_000, "cpu.user": 1_000_000_000, "cpu.system": 500_000_000, "vcpu.affinities": 4,
+    "cpu.time": 4_510_000_000, "cpu.user": 1_000_000_000, "cpu.system": 500_000_000, "vcpu.affinities": 4,
     "balloon.maximum": 131072, "balloon.current": 131072, "balloon.rss": 2048, "balloon.usable": 1024,
     "balloon.major_fault": 7, "vcpu.current": 2, "vcpu.maximum": 2, "vcpu.0.state": 1, "vcpu.0.time": 2_000_000_000,
     "vcpu.0.wait": 1_000_000_000, "vcpu.1.state": 9, "vcpu.1.time": 0, "net.count": 1, "net.0.rx.bytes": 10,
@@ -33,7 +33,7 @@ def found() -> dict[tuple[str, tuple[str, ...]], float]:
 
 def test_units_and_labels() -> None:
     values = found()
-    assert values["cpu_usage_seconds_total", GUEST] == 3.5
+    assert values["cpu_usage_seconds_total", GUEST] == 4.51
     assert values["memory_domain_bytes", GUEST] == 128 * 1024 * 1024
     assert values["memory_usable_bytes", GUEST] == 1024 * 1024
     assert values["memory_pgmajfault_total", GUEST] == 7
@@ -93,8 +93,8 @@ STATS = DomainStats(values={"cpu.time": 1})
 async def test_a_silent_launcher_is_missing_and_nothing_else_is() -> None:
     silent = Launcher(STATS)
     silent.speak.clear()
-    others = Launcher(STATS), Launcher(LauncherRefused("no guest runs")), Launcher(LauncherUnreachable("gone"))
-    told = await scrape(silent, *others, deadline=0.05)()
+    answers = STATS, LauncherRefused("no guest runs"), ProtocolError("no method stats"), LauncherUnreachable("gone")
+    told = await scrape(silent, *map(Launcher, answers), deadline=0.05)()
     assert names(told) == ["1"]
     assert Sample(SILENT, (), 2) in list(told)
 

@@ -27,7 +27,9 @@ HOST = """<capabilities>
 <host><cpu><arch>x86_64</arch><counter name='tsc' frequency='2400000000' scaling='yes'/></cpu></host>
 <guest><arch name='i686'><machine>isapc</machine></arch></guest>
 <guest><arch name='x86_64'><machine maxCpus='4096'>pc-q35-11.1</machine><machine canonical='pc-q35-11.1'>q35</machine>
-<domain type='qemu'/></arch></guest></capabilities>"""
+<machine deprecated='yes'>pc-q35-4.2</machine>
+<domain type='qemu'/><domain type='kvm'><machine deprecated='yes'>pc-q35-4.2</machine></domain></arch></guest>
+</capabilities>"""
 
 
 def test_labels_under_emulation() -> None:
@@ -35,6 +37,7 @@ def test_labels_under_emulation() -> None:
     assert set(wanted.values()) == {"true"}
     assert set(wanted) == {
         "machine-type.node.kubevirt.io/q35", "machine-type.node.kubevirt.io/pc-q35-11.1",
+        "machine-type.node.kubevirt.io/pc-q35-4.2",
         "cpu-model.node.kubevirt.io/EPYC", "cpu-model.node.kubevirt.io/qemu64",
         "cpu-model-migration.node.kubevirt.io/EPYC", "cpu-model-migration.node.kubevirt.io/qemu64",
         "cpu-feature.node.kubevirt.io/acpi", "cpu-feature.node.kubevirt.io/ss",
@@ -42,6 +45,10 @@ def test_labels_under_emulation() -> None:
         "host-model-required-features.node.kubevirt.io/ss", "cpu-vendor.node.kubevirt.io/AMD",
         "kubevirt.io/vm-arch-amd64",
     }  # fmt: skip
+
+
+def test_machine_types_that_will_go_are_known() -> None:
+    assert read_facts(DOMAIN, HOST).deprecated_machines == ("pc-q35-4.2",)
 
 
 def test_kvm_adds_what_only_hardware_has() -> None:
