@@ -99,8 +99,13 @@ def install(cluster: Cluster, prefix: str, version: str) -> None:
         "its CRD", cluster.command("wait", "crd/kubevirts.kubevirt.io", "--for=condition=Established", "--timeout=120s")
     )
     cluster.apply("the KubeVirt object", output(module("virt_operator", "render", "cr")))
-    ready = cluster.command("-n", NAMESPACE, "wait", "kubevirt/kubevirt", "--for=condition=Available", "--timeout=600s")
-    run("waiting until every component is available", ready)
+    wait = cluster.command("-n", NAMESPACE, "wait", "kubevirt/kubevirt", "--timeout=600s")
+    # An installation that is being updated stays available: what is awaited first is that it is this version.
+    run(
+        "waiting until this version is installed",
+        [*wait, f"--for=jsonpath={{.status.observedKubeVirtVersion}}={version}"],
+    )
+    run("waiting until every component is available", [*wait, "--for=condition=Available"])
     allow_emulation(cluster)
 
 

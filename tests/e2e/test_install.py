@@ -94,7 +94,8 @@ def test_what_others_change_is_put_right(cluster: Cluster) -> None:
 def test_configuration_restarts_nothing(cluster: Cluster) -> None:
     before = {each: pods(cluster, each) for each in COMPONENTS[:4]}
     generation = kubevirt(cluster)["metadata"]["generation"]
-    change = '{"spec":{"configuration":{"memBalloonStatsPeriod":11}}}'
+    other = 11 if kubevirt(cluster)["spec"]["configuration"].get("memBalloonStatsPeriod") != 11 else 12
+    change = f'{{"spec":{{"configuration":{{"memBalloonStatsPeriod":{other}}}}}}}'
     cluster.kubectl("-n", NAMESPACE, "patch", "kubevirt", "kubevirt", "--type", "merge", "-p", change)
     until("it is observed", lambda: kubevirt(cluster)["status"]["observedGeneration"] > generation, 30)
     assert {each: pods(cluster, each) for each in COMPONENTS[:4]} == before
