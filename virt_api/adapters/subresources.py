@@ -19,7 +19,7 @@ from virt_api.plan import discovery
 from virt_api.plan.authorization import Call
 from virt_api.plan.lifecycle import VERBS
 from virt_api.plan.status import CallFailed, Failure, not_found
-from virt_api.plan.words import label_faults, subdomain_faults
+from virt_model.name_forms import label_faults, subdomain_faults
 from virt_model.version import VERSION, version_info
 from virt_runtime.errors import ApiError
 from virt_runtime.kube import KubeClient

@@ -18,8 +18,8 @@ from virt_api.plan.admission import ADMISSIONS, NEW_MIGRATION, World, answer
 from virt_api.plan.defaults.vmi import Chance
 from virt_api.plan.reading import table, text
 from virt_api.plan.rules.migration import MigrationNews
-from virt_api.plan.words import subdomain_faults
 from virt_model import labels
+from virt_model.name_forms import subdomain_faults
 from virt_runtime.clock import Clock, rfc3339
 from virt_runtime.errors import NotFound
 from virt_runtime.kube import KubeClient

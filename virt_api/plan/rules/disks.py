@@ -12,7 +12,7 @@ from virt_api.plan.causes import NOT_SUPPORTED
 from virt_api.plan.reading import Raw, flag, has, number, numbered, text
 from virt_api.plan.rule import Offences, Rule, Subject
 from virt_api.plan.rules.network import PCI_ADDRESS
-from virt_api.plan.words import label_faults
+from virt_model.name_forms import label_faults
 
 TARGETS = ("disk", "lun", "cdrom")
 BUSES = ("virtio", "scsi", "sata", "usb")

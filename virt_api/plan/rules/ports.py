@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from virt_api.plan.causes import DUPLICATE, REQUIRED
 from virt_api.plan.reading import Raw, number, numbered, text
 from virt_api.plan.rule import Offences, Rule, Subject
-from virt_api.plan.words import port_name_faults
+from virt_model.name_forms import port_name_faults
 
 PROTOCOLS = ("TCP", "UDP")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from virt_api.plan.causes import REQUIRED
 from virt_api.plan.reading import has, items, number, numbered, table, text
 from virt_api.plan.rule import Offences, Rule, Subject, once
-from virt_api.plan.words import label_faults, subdomain_faults
+from virt_model.name_forms import label_faults, subdomain_faults
 
 EVICTION_STRATEGIES = ("None", "LiveMigrate", "LiveMigrateIfPossible", "External")
 START_STRATEGIES = ("Paused",)
