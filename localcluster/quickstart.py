@@ -19,6 +19,7 @@ NAMESPACE = "kubevirt"
 DEMO = REPO / "manifests" / "examples" / "vm-tiny.yaml"
 COMPONENTS = ("virt-operator", "virt-api", "virt-controller", "virt-handler", "virt-launcher")
 LINKS = Path("/usr/local/bin")
+OURS = ("virtctl", "kubectl-virt")  # the second is called by `kubectl virt`
 
 
 class Failed(Exception):
@@ -171,12 +172,14 @@ def link(name: str, target: str, text: str | None = None) -> None:
 
 def commands(cluster: Cluster) -> None:
     link("kubectl", cluster.binary)
-    link("virtctl", "", f'#!/bin/sh\n# podvirt\nPYTHONPATH={REPO} exec {sys.executable} -m virtctl "$@"\n')
+    program = "import sys; sys.argv.pop(0); from virtctl.main import main; sys.exit(main())"
+    for name in OURS:
+        link(name, "", f'#!/bin/sh\n# podvirt\nPYTHONPATH={REPO} exec {sys.executable} -c \'{program}\' "$0" "$@"\n')
 
 
 def down(name: str) -> None:
     run("taking the cluster down", module("localcluster", "down", "--name", name))
-    for command in ("kubectl", "virtctl"):
+    for command in ("kubectl", *OURS):
         place = LINKS / command
         if place.is_symlink() or (place.exists() and "# podvirt" in place.read_text(errors="replace")[:200]):
             place.unlink()

@@ -13,6 +13,7 @@ NODE_NAME: Final = "kubevirt.io/nodeName"
 DOMAIN: Final = "kubevirt.io/domain"  # also an annotation
 VM_NAME: Final = "vm.kubevirt.io/name"  # the guest's host name
 VMI_ID: Final = "vmi.kubevirt.io/id"
+LOG_VERBOSITY: Final = "logVerbosity"  # how much a VMI's launcher says in its log, 0 to 9
 OUTDATED_LAUNCHER_IMAGE: Final = "kubevirt.io/outdatedLauncherImage"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 INSTALL_STRATEGY: Final = "kubevirt.io/install-strategy"

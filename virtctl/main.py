@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
+from virtctl import mistakes
+from virtctl.adm import adm
+from virtctl.completion import completion
 from virtctl.console import console
+from virtctl.create import create
+from virtctl.credentials import credentials
+from virtctl.expand import expand
+from virtctl.expose import expose
 from virtctl.failure import CommandFailed
 from virtctl.flags import cluster_flags
+from virtctl.permitted_devices import permitted_devices
 from virtctl.power import restart, start, stop
+from virtctl.ssh import scp, ssh
+from virtctl.top import top
 from virtctl.version import version
 from virtctl.why import why
 
@@ -28,66 +39,51 @@ def group() -> None:
     """Nothing happens here: the group only has flags and commands."""
 
 
-for command in (console, restart, start, stop, version, why):
+COMMANDS: tuple[click.Command, ...] = (
+    adm,
+    completion,
+    console,
+    create,
+    credentials,
+    expand,
+    expose,
+    permitted_devices,
+    restart,
+    scp,
+    ssh,
+    start,
+    stop,
+    top,
+    version,
+    why,
+)
+for command in COMMANDS:
     group.add_command(command)
 
-
-_TRUE, _FALSE = ("true", "True", "TRUE", "t", "T", "1"), ("false", "False", "FALSE", "f", "F", "0")
-_SWITCHES = {
-    name
-    for command in (group, *group.commands.values())
-    for parameter in command.params
-    if isinstance(parameter, click.Option) and parameter.is_flag
-    for name in parameter.opts
-}
+_SWITCHES = mistakes.switches(group)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code. Every failure is one line on standard error."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        group.main(args=_plain(words), prog_name="virtctl", standalone_mode=False)
+        code = group.main(args=mistakes.plain(words, _SWITCHES), prog_name=_name(sys.argv[0]), standalone_mode=False)
     except CommandFailed as failed:
         return _complain(str(failed))
     except click.UsageError as mistake:
-        return _complain(_mistake(mistake))
+        return _complain(mistakes.told(mistake))
     except (click.Abort, KeyboardInterrupt):
         return _FAILED
     except BrokenPipeError:
         return _FAILED
-    return 0
+    return code if isinstance(code, int) else 0
 
 
-def _plain(words: Sequence[str]) -> list[str]:
-    """The words with `--force=true` said as `--force`, and `--force=false` not said."""
-    plain = []
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (equals and name in _SWITCHES):
-            plain.append(word)
-        elif value not in _TRUE + _FALSE:
-            raise CommandFailed(f'invalid argument "{value}" for "{name}" flag: it is either true or false')
-        elif value in _TRUE:
-            plain.append(name)
-    return plain
+def _name(program: str) -> str:
+    """What a user typed: kubectl runs a plugin by the name `kubectl-virt`."""
+    return "kubectl virt" if Path(program).stem == "kubectl-virt" else "virtctl"
 
 
 def _complain(line: str) -> int:
     click.echo(line, err=True)
     return _FAILED
-
-
-def _mistake(mistake: click.UsageError) -> str:
-    """A mistake in the command line, in the words in which such tools say it."""
-    if isinstance(mistake, click.NoSuchOption):
-        dashes = "unknown flag" if mistake.option_name.startswith("--") else "unknown shorthand flag"
-        return f"{dashes}: {mistake.option_name}"
-    if isinstance(mistake, click.MissingParameter):
-        return "accepts 1 arg(s), received 0"
-    message = mistake.format_message()
-    if message.startswith("No such command"):
-        name = message.split("'")[1]
-        return f'unknown command "{name}" for "virtctl"'
-    if message.startswith("Got unexpected extra argument"):
-        return f"accepts 1 arg(s), received {1 + len(message.partition('(')[2].split())}"
-    return message

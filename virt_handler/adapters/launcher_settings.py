@@ -51,7 +51,7 @@ class LauncherSettings:
                 config.free_page_reporting_disabled or labels.FREE_PAGE_REPORTING_DISABLED in annotations
             ),
             log_serial=_logs_serial(config, vmi),
-            verbosity=config.verbosity("virt-launcher"),
+            verbosity=_verbosity(config, vmi),
         )  # fmt: skip
 
     def encoded(self, vmi: Json) -> bytes:
@@ -69,6 +69,12 @@ class LauncherSettings:
             return
         if files and (len(self._caches) < _MAX_IMAGES or _image(pod) in self._caches):
             self._caches[_image(pod)] = files
+
+
+def _verbosity(config: ClusterConfig, vmi: Json) -> int:
+    """The VMI's own label counts first, where it is a level."""
+    said = str((vmi["metadata"].get("labels") or {}).get(labels.LOG_VERBOSITY) or "")
+    return int(said) if len(said) == 1 and said in "0123456789" else config.verbosity("virt-launcher")
 
 
 def _logs_serial(config: ClusterConfig, vmi: Json) -> bool:

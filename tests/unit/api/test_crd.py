@@ -89,6 +89,15 @@ def test_every_field_and_class_is_described_in_one_short_text() -> None:
         assert class_doc(kind), kind.__name__
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_kubectl_explain_has_a_text_for_every_field(kind: str) -> None:
+    """Of the whole rendered schema, whatever made it. The API server describes an object's own metadata itself."""
+    for version in render(kind)["spec"]["versions"]:
+        fields = [each for each in nodes(version["schema"]["openAPIV3Schema"]) if not each[0].endswith("[]")]
+        assert [path for path, node in fields if not node.get("description")] == [".metadata"]
+        assert len(fields) > 20
+
+
 def test_the_attribute_names_are_the_wire_names_in_snake_case() -> None:
     for kind in every_class():
         for slot in layout(kind):

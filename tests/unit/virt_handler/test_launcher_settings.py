@@ -40,6 +40,15 @@ def test_options_follow_the_cluster_and_the_vmi() -> None:
     assert not settings().sync_options(vmi(quiet), ()).free_page_reporting
 
 
+def test_a_label_of_the_vmi_says_how_much_its_launcher_logs() -> None:
+    config = settings(developerConfiguration={"logVerbosity": {"virtLauncher": 4}})
+    for label, level in (("7", 7), ("0", 0), ("12", 4), ("much", 4), ("", 4)):
+        labelled = vmi()
+        labelled["metadata"]["labels"] = {"logVerbosity": label}
+        assert config.sync_options(labelled, ()).verbosity == level, label
+    assert config.sync_options(vmi(), ()).verbosity == 4
+
+
 def test_each_wired_network_is_an_attachment() -> None:
     link = PodLink(name="eth0", mac="0a:58:0a:f4:01:07", mtu=1450, addresses=("10.244.1.7/24",))
     (attachment,) = settings().sync_options(vmi(), wire(vmi(), {"eth0": link})).interfaces
