@@ -30,6 +30,7 @@ class Guest:
         self.network_broken = False
         self.problem = ""
         self.retry_at = 0.0
+        self.dead_since: float | None = None
         self.stopping_since: float | None = None
         self.signalled_at: float | None = None
         self.killed = False

@@ -40,9 +40,12 @@ class Observer:
         if pod is not None:
             guest.pod_uid = pod["metadata"]["uid"]
         launcher = await self._launcher(guest, pod)
+        if launcher is Launcher.DEAD and guest.dead_since is None:
+            guest.dead_since = self._clock.monotonic()
         wirings = guest.wiring.wirings if guest.wiring else ()
         return Observed(
-            vmi=vmi, proven_gone=guest.proven_gone, pod=pod, launcher=launcher, domain=guest.domain,
+            vmi=vmi, proven_gone=guest.proven_gone, pod=pod, launcher=launcher, dead_since=guest.dead_since,
+            domain=guest.domain,
             network=guest.network, problem=guest.problem, retry_at=guest.retry_at, signalled_at=guest.signalled_at,
             stopping_since=guest.stopping_since, resume_at=guest.resume_at,
             killed=guest.killed, dismissed=guest.dismissed,

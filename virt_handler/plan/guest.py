@@ -5,7 +5,8 @@
  VMI not known, its pod is here               ask the API for it
  VMI proven gone                              kill, dismiss the launcher, forget
  VMI final                                    kill what still runs, dismiss the launcher, forget
- launcher proven dead                         the phase its last report asked for, else Failed
+ launcher proven dead                         hear from the kubelet how, for 3 s; the phase its last report asked for,
+                                              else Failed
  no connection                                connect, once there is a socket
  guest over                                   phase, then dismiss the launcher
  VMI or pod being deleted                     ACPI every 5 s within the grace time, then kill
@@ -24,10 +25,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from virt_handler.plan import status
+from virt_handler.plan import status, sudden_end
 from virt_handler.plan.domain import Domain, acpi_on, grace_seconds, phase_asked_for
 from virt_model.phases import Phase
-from virt_model.seen import Pod
 
 Json = dict[str, Any]
 SIGNAL_EVERY = 5.0
@@ -57,6 +57,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     """The API said that no VMI of this UID exists."""
     pod: Json | None
     launcher: Launcher
+    dead_since: float | None = None
+    """When the launcher was first seen dead."""
     domain: Domain | None = None
     """The last report; None until the first."""
     network: Network = Network.NONE
@@ -144,7 +146,8 @@ def plan(seen: Observed) -> Plan:
     if phase.final:
         return _wind_up(seen)
     if seen.launcher is Launcher.DEAD:
-        return _record_end(seen, phase)
+        unheard = sudden_end.unheard_for(seen.pod, seen.dead_since, seen.now) if _died(seen) else 0.0
+        return Plan(again_in=unheard) if unheard > 0 else _record_end(seen, phase)
     if seen.launcher is Launcher.UNSEEN and seen.pod is None and not phase.handed_over:
         return Plan((Forget(),))
     if seen.launcher is not Launcher.CONNECTED or seen.domain is None:
@@ -202,17 +205,15 @@ def _record_end(seen: Observed, phase: Phase) -> Plan:
     crashed = Tell("Warning", "Stopped", "The VirtualMachineInstance crashed.")
     stopped = Tell("Normal", "Stopped", "The VirtualMachineInstance was shut down.")
     dismissal = (Tell("Normal", "Deleted", "Signaled Deletion"),) if seen.launcher is Launcher.CONNECTED else ()
-    told = (*dismissal, *_how_it_died(seen, end), crashed if end is Phase.FAILED else stopped)
+    died = (Tell("Warning", "LauncherFailed", sudden_end.cause(seen.pod)),) if _died(seen) else ()
+    told = (*dismissal, *died, crashed) if end is Phase.FAILED else (*dismissal, stopped)
     ended = status.with_readiness(status.ended(seen.vmi, end, seen.wall), seen.pod, seen.wall)
     return Plan((WriteStatus(ended), *told))
 
 
-def _how_it_died(seen: Observed, end: Phase) -> tuple[Tell, ...]:
-    """A launcher that ended before its guest: its pod, which may be gone a moment later, knows how."""
-    if seen.launcher is not Launcher.DEAD or end is not Phase.FAILED or (seen.domain is not None and seen.domain.over):
-        return ()
-    how = Pod(seen.pod).ended_badly if seen.pod is not None else ""
-    return (Tell("Warning", "LauncherFailed", how or "the launcher ended before its guest, and did not say how"),)
+def _died(seen: Observed) -> bool:
+    """The launcher ended before its guest: what a dismissed launcher, or one whose guest is over, does not do."""
+    return seen.launcher is Launcher.DEAD and not (seen.domain is not None and seen.domain.over)
 
 
 def _stop(seen: Observed) -> Plan:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from virt_handler.adapters.guest import Guest
-from virt_handler.plan import guest
+from virt_handler.plan import guest, sudden_end
 from virt_handler.plan.domain import Domain
 from virt_handler.plan.guest import Launcher, Network, Observed, plan
 from virt_model.phases import Phase
@@ -129,6 +129,20 @@ def test_how_a_guest_ends() -> None:
     assert ended_as(killed) == "Failed" and ended_as(killed, terminationGracePeriodSeconds=0) == "Succeeded"
     assert ended_as(Domain(status="shutoff", reason="crashed")) == "Failed"
     assert ended_as(Domain(status="running"), Launcher.DEAD) == ended_as(None, Launcher.DEAD) == "Failed"
+
+
+def test_the_kubelet_has_a_moment_to_say_how_a_launcher_died() -> None:
+    states = [{"name": "compute", "state": {"terminated": {"exitCode": 137}}}]
+    ended = {**POD, "status": {**POD.get("status", {}), "containerStatuses": states}}
+    dead = {"vmi": vmi("Running"), "launcher": Launcher.DEAD, "dead_since": CALM.now - 1.0}
+    assert plan(seen(**dead)) == guest.Plan(again_in=2.0)
+    _, heard, _ = plan(seen(**dead, pod=ended)).actions
+    assert heard == guest.Tell("Warning", "LauncherFailed", "the launcher was killed by signal 9")
+    for late in ({"dead_since": CALM.now - 3.0}, {"pod": None}):
+        _, silent, _ = plan(seen(**(dead | late))).actions
+        assert silent == guest.Tell("Warning", "LauncherFailed", sudden_end.cause(None))
+    over = Domain(status="shutoff", reason="shutdown")
+    assert kinds(seen(**dead, domain=over)) == ["WriteStatus", "Tell"], "its end was reported: nothing to wait for"
 
 
 def test_a_final_vmi_with_a_live_guest_is_killed_then_dismissed_then_forgotten() -> None:
