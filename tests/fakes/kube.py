@@ -90,6 +90,7 @@ class Target:
 class FakeKube:
     objects: dict[tuple[str, str | None, str], Json] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
     lists: int = 0
     failing: bool = False
     _passing: int | None = None
@@ -159,6 +160,7 @@ class FakeKube:
             body = json.loads(await request.text() or "{}")
             return web.json_response(self._one(request, target, body), status=201 if request.method == "POST" else 200)
         except Refused as refusal:
+            self.refused.append((request.method, request.path))
             return _failure(refusal)
 
     def _one(self, request: web.Request, target: Target, body: Any) -> Json:
