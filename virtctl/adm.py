@@ -9,7 +9,7 @@ import click
 
 from virtctl.cluster import access_of, with_client
 from virtctl.failure import CommandFailed
-from virtctl.flags import cluster_flags
+from virtctl.flags import cluster_flags, without_command
 from virtctl.plan import log_verbosity as plan
 
 if TYPE_CHECKING:
@@ -22,10 +22,12 @@ _HELP = """Show, set or reset the log verbosity (0-9) of components and of VMs.
 Without a value, --virt-api and the like show; --virt-api=3 sets. A VM takes a new verbosity when it is started."""
 
 
-@click.group(short_help="Administrate KubeVirt configuration.")
+@click.group(short_help="Administrate KubeVirt configuration.", invoke_without_command=True)
 @cluster_flags()
-def adm() -> None:
+@click.pass_context
+def adm(context: click.Context) -> None:
     """Administrate KubeVirt configuration."""
+    without_command(context)
 
 
 def _component(name: str) -> Callable[[F], F]:

@@ -7,16 +7,18 @@ from typing import Any
 import click
 
 from virtctl.create_vm import vm
-from virtctl.flags import cluster_flags, require, said
+from virtctl.flags import cluster_flags, require, said, without_command
 from virtctl.manifest import fresh, show
 
 _MANY = "Can be provided multiple times."
 
 
-@click.group(short_help="Create a manifest for the specified Kind.")
+@click.group(short_help="Create a manifest for the specified Kind.", invoke_without_command=True)
 @cluster_flags()
-def create() -> None:
+@click.pass_context
+def create(context: click.Context) -> None:
     """Create a manifest for the specified Kind."""
+    without_command(context)
 
 
 create.add_command(vm)

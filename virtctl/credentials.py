@@ -11,7 +11,7 @@ import click
 
 from virtctl.cluster import access_of, with_client
 from virtctl.failure import CommandFailed
-from virtctl.flags import cluster_flags, exclusive, require
+from virtctl.flags import cluster_flags, exclusive, require, without_command
 from virtctl.manifest import fresh
 from virtctl.plan import credentials as plan
 
@@ -28,10 +28,12 @@ _secret = click.option("--secret", default="", help="Name of the secret, where t
 _force = click.option("--force", is_flag=True, help="Force update of secret, even if it's not owned by the VM.")
 
 
-@click.group(short_help="Manipulate credentials on a virtual machine.")
+@click.group(short_help="Manipulate credentials on a virtual machine.", invoke_without_command=True)
 @cluster_flags()
-def credentials() -> None:
+@click.pass_context
+def credentials(context: click.Context) -> None:
     """Manipulate credentials on a virtual machine."""
+    without_command(context)
 
 
 def _key_flags(function: F) -> F:

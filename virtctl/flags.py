@@ -55,6 +55,12 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
         kept[{"as": "as_user"}.get(parameter.name, parameter.name)] = value
 
 
+def without_command(context: click.Context) -> None:
+    """What a group does by itself: it shows its help, unless a command of it was named."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
 def said(context: click.Context) -> frozenset[str]:
     """The options that were given on the command line, by their long names without dashes."""
     given = click.core.ParameterSource.COMMANDLINE

@@ -17,7 +17,7 @@ from virtctl.credentials import credentials
 from virtctl.expand import expand
 from virtctl.expose import expose
 from virtctl.failure import CommandFailed
-from virtctl.flags import cluster_flags
+from virtctl.flags import cluster_flags, without_command
 from virtctl.permitted_devices import permitted_devices
 from virtctl.power import restart, start, stop
 from virtctl.ssh import scp, ssh
@@ -33,10 +33,28 @@ _FAILED = 1
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="virtctl controls virtual machine related operations on your kubernetes cluster.",
     epilog="These options go with every command, before or behind its name.",
+    invoke_without_command=True,
 )
 @cluster_flags(shown=True)
-def group() -> None:
+@click.pass_context
+def group(context: click.Context) -> None:
     """Nothing happens here: the group only has flags and commands."""
+    without_command(context)
+
+
+@click.command(name="help", short_help="Help about any command")
+@click.argument("words", nargs=-1, metavar="[COMMAND]")
+@click.pass_context
+def help_(context: click.Context, words: tuple[str, ...]) -> None:
+    """Show the help of a command."""
+    command: click.Command = group
+    within = context.find_root()
+    for word in words:
+        found = command.get_command(within, word) if isinstance(command, click.Group) else None
+        if found is None:
+            raise CommandFailed(f"Unknown help topic {list(words)}")
+        command, within = found, click.Context(found, info_name=word, parent=within)
+    click.echo(command.get_help(within))
 
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -47,6 +65,7 @@ COMMANDS: tuple[click.Command, ...] = (
     credentials,
     expand,
     expose,
+    help_,
     permitted_devices,
     restart,
     scp,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import click
@@ -52,6 +53,9 @@ def told(mistake: click.UsageError) -> str:
     message = mistake.format_message()
     if isinstance(mistake, click.BadOptionUsage) and "requires an argument" in message:
         return f"flag needs an argument: {mistake.option_name}"
+    if number := re.search(r": '(.*)' is not a valid integer", message):
+        flag, value = _flag(mistake), number.group(1)
+        return f'invalid argument "{value}" for "{flag}" flag: strconv.ParseInt: parsing "{value}": invalid syntax'
     if message.startswith("No such command"):
         name = message.split("'")[1]
         return f'unknown command "{name}" for "{path}"'
@@ -59,6 +63,12 @@ def told(mistake: click.UsageError) -> str:
         accepts = len(_arguments(mistake))
         return f"accepts {accepts} arg(s), received {accepts + len(message.partition('(')[2].split(')')[-2].split())}"
     return message
+
+
+def _flag(mistake: click.UsageError) -> str:
+    """`-p, --port`"""
+    parameter = mistake.param if isinstance(mistake, click.BadParameter) else None
+    return ", ".join(sorted(parameter.opts, key=len)) if parameter is not None else ""
 
 
 def _arguments(mistake: click.UsageError) -> list[click.Parameter]:

@@ -113,6 +113,23 @@ def test_version(virtctl: Run, server: ApiServer) -> None:
         (["start"], "accepts 1 arg(s), received 0"),
         (["start", "a", "b", "c"], "accepts 1 arg(s), received 3"),
         (["start", "a", "--frobnicate"], "unknown flag: --frobnicate"),
+        (
+            ["start", "a", "--dry-run=maybe"],
+            'invalid argument "maybe" for "--dry-run" flag: it is either true or false',
+        ),
+        (
+            ["stop", "a", "--grace-period", "soon"],
+            'invalid argument "soon" for "--grace-period" flag: strconv.ParseInt: parsing "soon": invalid syntax',
+        ),
+        (
+            ["ssh", "vm/a", "-p", "x"],
+            'invalid argument "x" for "-p, --port" flag: strconv.ParseInt: parsing "x": invalid syntax',
+        ),
+        (["console", "a", "--namespace"], "flag needs an argument: --namespace"),
+        (["create", "frog"], 'unknown command "frog" for "virtctl create"'),
+        (["expose", "vm"], "accepts 2 arg(s), received 1"),
+        (["why", "vm", "a", "b"], "accepts 2 arg(s), received 3"),
+        (["help", "frog"], "Unknown help topic ['frog']"),
         (["stop", "a", "--force"], "Must both use --force=true and set --grace-period."),
         (["stop", "a", "--grace-period=0"], "Must both use --force=true and set --grace-period."),
         (
@@ -125,6 +142,21 @@ def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], words: list[s
     assert main(words) == 1
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", line + "\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [
+        ([], "Usage: virtctl [OPTIONS] [COMMAND]"),
+        (["create"], "Usage: virtctl create [OPTIONS] [COMMAND]"),
+        (["help"], "Usage: virtctl [OPTIONS] [COMMAND]"),
+        (["help", "create", "vm"], "Usage: virtctl create vm [OPTIONS]"),
+        (["adm", "log-verbosity", "-h"], "Usage: virtctl adm log-verbosity [OPTIONS]"),
+    ],
+)
+def test_help_is_no_failure(capsys: pytest.CaptureFixture[str], words: list[str], start: str) -> None:
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith(start)
 
 
 def test_a_cluster_out_of_reach_is_one_line(
