@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from api.crd import KINDS, render
+from api.schema_check import check
 from virtctl.main import main
 
 Json = dict[str, Any]
@@ -22,9 +24,27 @@ def create(capsys: pytest.CaptureFixture[str]) -> Any:
         code = main(["create", *words])
         said = capsys.readouterr()
         assert code == 0, said.err
-        return yaml.safe_load(said.out), said.err
+        manifest = yaml.safe_load(said.out)
+        if manifest["kind"] in KINDS:
+            assert check(manifest["kind"], manifest) == []
+            known = render(manifest["kind"])["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+            assert unknown(known, manifest) == []
+        return manifest, said.err
 
     return run
+
+
+def unknown(schema: Json, value: Any, path: str = "") -> list[str]:
+    """Fields that the API would drop."""
+    if isinstance(value, list):
+        return [each for item in value for each in unknown(schema.get("items", {}), item, path)]
+    known = schema.get("properties")
+    if not isinstance(value, dict) or known is None or path == ".metadata":
+        return []
+    names = [f"{path}.{name}" for name in value if name not in known]
+    return names + [
+        each for name in value if name in known for each in unknown(known[name], value[name], f"{path}.{name}")
+    ]
 
 
 def guest(manifest: Json) -> Json:
