@@ -1,4 +1,7 @@
-"""The local ssh or scp, told to reach a guest through a port-forward of ours: an argument vector."""
+"""The local ssh or scp, told to reach a guest through a port-forward of ours: an argument vector.
+
+Names come behind `--`: one that begins with a dash is no option.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,14 @@ class SshOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 def ssh_command(ours: Sequence[str], there: Target, options: SshOptions, command: str = "") -> list[str]:
     """`ours`: how to call this program again, for the same cluster."""
-    return ["ssh", *_options(ours, there, options), _host(there, options), *([command] if command else [])]
+    return ["ssh", *_options(ours, there, options), "--", _host(there, options), *([command] if command else [])]
 
 
 def scp_command(ours: Sequence[str], copy: Copy, options: SshOptions, *, recursive: bool, preserve: bool) -> list[str]:
     switches = [*(["-r"] if recursive else []), *(["-p"] if preserve else [])]
     there = f"{_host(copy.there, options)}:{copy.path}"
     ends = [copy.here, there] if copy.to_guest else [there, copy.here]
-    return ["scp", *_options(ours, copy.there, options), *switches, *ends]
+    return ["scp", *_options(ours, copy.there, options), *switches, "--", *ends]
 
 
 def _options(ours: Sequence[str], there: Target, options: SshOptions) -> list[str]:

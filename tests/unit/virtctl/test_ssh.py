@@ -54,7 +54,7 @@ def test_ssh(client: Path) -> None:
     assert main(words) == 3
     ssh, _, proxy, *rest = called(client)
     assert ssh == "ssh"
-    assert rest == ["-o StrictHostKeyChecking=no", "-i", "key", "me@vm.a.x", "ls /"]
+    assert rest == ["-o StrictHostKeyChecking=no", "-i", "key", "--", "me@vm.a.x", "ls /"]
     flags = ["--namespace=x", "--server=http://127.0.0.1:1", "--token=100%% sure"]
     python = [sys.executable, "-m", "virtctl", *flags, "port-forward", "--stdio=true", "vm/a/x", "2222"]
     assert shlex.split(proxy.removeprefix("ProxyCommand=")) == python
@@ -62,7 +62,7 @@ def test_ssh(client: Path) -> None:
 
 def test_scp_in_both_directions(client: Path) -> None:
     assert main([*SERVER, "scp", "-r", "--preserve", "here", "bob@vmi/a/ns:there"]) == 3
-    assert called(client)[-4:] == ["-r", "-p", "here", "bob@vmi.a.ns:there"]
+    assert called(client)[-5:] == ["-r", "-p", "--", "here", "bob@vmi.a.ns:there"]
     assert main([*SERVER, "scp", "-l", "eve", "vmi/a/ns:there", "here"]) == 3
     assert called(client)[-2:] == ["eve@vmi.a.ns:there", "here"]
 
@@ -85,7 +85,8 @@ def test_an_installed_program_calls_itself(client: Path, monkeypatch: pytest.Mon
 def test_no_user_at_all() -> None:
     words = ssh_command(["v"], Target(kind="vm", name="a", namespace="n"), SshOptions(known_hosts="kh"))
     assert words == [
-        "ssh", "-o", "ProxyCommand=v port-forward --stdio=true vm/a/n 22", "-o", "UserKnownHostsFile=kh", "vm.a.n",
+        "ssh", "-o", "ProxyCommand=v port-forward --stdio=true vm/a/n 22", "-o", "UserKnownHostsFile=kh", "--",
+        "vm.a.n",
     ]  # fmt: skip
 
 
