@@ -47,13 +47,24 @@ def test_an_image_without_a_disk(cluster: Cluster, namespace: str, tmp_path: Pat
     assert "the image has no disk" in text, text
 
 
+def test_a_pod_that_does_not_fit_into_the_quota(cluster: Cluster, namespace: str) -> None:
+    quota = {"metadata": {"name": "none", "namespace": namespace}, "spec": {"hard": {"pods": "0"}}}
+    cluster.create({"apiVersion": "v1", "kind": "ResourceQuota", **quota})
+    until("the quota counts", lambda: (cluster.get("quota", "none", namespace) or {}).get("status"), 30)
+    cluster.create(vm("over", namespace))
+    text = says(cluster, namespace, "vm", "over", "waits for room in the quota of its namespace")
+    assert "exceeded quota: none" in text and "Pod - <-- here" in text, text
+
+
 def test_a_launcher_that_was_killed(cluster: Cluster, namespace: str) -> None:
     """The guest's pod is gone when somebody asks; what is told of its end has outlived it."""
-    cluster.create(vm("killed", namespace))
-    running = vms.running(cluster, namespace, "killed")
-    pod = vms.launcher(cluster, namespace, running)
+    cluster.create(vm("killed", namespace), vmi("once", namespace))
+    running, bare = (vms.running(cluster, namespace, name) for name in ("killed", "once"))
     assert "waits for nothing" in why(cluster, namespace, "vm", "killed")
-    kill_in_launcher(cluster, namespace, pod["metadata"]["name"], LAUNCHER)
+    for each in (running, bare):
+        kill_in_launcher(cluster, namespace, vms.launcher(cluster, namespace, each)["metadata"]["name"], LAUNCHER)
+    text = says(cluster, namespace, "vmi", "once", "killed by signal 9")
+    assert "has failed: its launcher ended" in text, text
     vms.replaced(cluster, namespace, "killed", running["metadata"]["uid"])
     text = why(cluster, namespace, "vm", "killed")
     assert "an earlier guest of this name failed" in text and "the launcher was killed by signal 9" in text, text

@@ -246,7 +246,7 @@ TABLE: dict[str, tuple[Case, str, Link, tuple[str, ...]]] = {
         Link.POD,
         ("before its guest ran", "Evicted: low on memory"),
     ),
-    "QEMU crashed, pod gone": (
+    "launcher crashed, pod gone": (
         case(
             vmi=vmi("Failed", ran=True),
             events=(
@@ -255,7 +255,7 @@ TABLE: dict[str, tuple[Case, str, Link, tuple[str, ...]]] = {
             ),
         ),
         "launcher or guest crashed",
-        Link.DOMAIN,
+        Link.POD,
         ("killed by signal 9", "event LauncherFailed"),
     ),
     "powered off": (case(vmi=vmi("Succeeded", ran=True)), "guest ended", Link.DOMAIN, ("was shut down",)),

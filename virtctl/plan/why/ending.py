@@ -109,6 +109,7 @@ def crashed(case: Case) -> Cause | None:
         return None
     fault = last_fault(case, vmi.uid)
     how = case.pod.ended_badly if case.pod is not None else ""
+    launcher_ended = bool(how) or (fault is not None and fault.reason == "LauncherFailed")
     waits = "has failed" if vmi.ran else "has failed before its guest ran"
     says = how or (fault.message if fault is not None else str(vmi.status.get("reason") or ""))
     by = f"pod {case.pod.name}" if how and case.pod is not None else ""
@@ -116,8 +117,8 @@ def crashed(case: Case) -> Cause | None:
     do = [f"read the launcher's last words: {logs}"] if logs else []
     do.append(_again(case))
     return Cause(
-        at=Link.POD if how else Link.DOMAIN,
-        waits=f"{waits}: its launcher ended" if how else f"{waits}: its guest crashed" if vmi.ran else waits,
+        at=Link.POD if launcher_ended else Link.DOMAIN,
+        waits=f"{waits}: its launcher ended" if launcher_ended else f"{waits}: its guest crashed" if vmi.ran else waits,
         says=says,
         said_by=by or (f"event {fault.reason} about the VMI" if fault is not None and says else ""),
         do=tuple(do),
