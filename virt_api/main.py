@@ -13,6 +13,8 @@ from typing import NoReturn
 import aiohttp
 
 from virt_api.adapters.gate import Gate
+from virt_api.adapters.guests import Guests
+from virt_api.adapters.handlers import Handlers
 from virt_api.adapters.knowledge import Knowledge
 from virt_api.adapters.machines import Machines
 from virt_api.adapters.stream_metrics import StreamMeter
@@ -77,10 +79,11 @@ async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, s
         metrics.gauge("kubevirt_info").labels(platform.python_version(), VERSION).set(1)
         metrics.gauge("kubevirt_virt_api_ready_status").labels().set(1)
         Webhooks(kube, knowledge, flags.namespace, clock, metrics).add_to(app)
-        handlers = client_context(flags.ca_file, flags.handler_certificates)
-        meter = StreamMeter(metrics, clock)
-        streams = Streams(kube, session, handlers, meter, flags.namespace, flags.console_server_port)
-        Subresources(kube, knowledge, Gate(kube, knowledge), Machines(kube), streams).add_to(app)
+        tls = client_context(flags.ca_file, flags.handler_certificates)
+        handlers = Handlers(kube, session, tls, flags.namespace, flags.console_server_port)
+        streams = Streams(kube, handlers, StreamMeter(metrics, clock))
+        gate, machines, guests = Gate(kube, knowledge), Machines(kube), Guests(kube, handlers)
+        Subresources(kube, knowledge, gate, machines, guests, streams).add_to(app)
         certificate = ServingCertificate(flags.certificates, knowledge.client_ca)
         async with serving(app, flags.port, certificate.context(), flags.host) as port:
             started(port)

@@ -16,6 +16,7 @@ from virt_handler.adapters.agent import Agent
 from virt_handler.adapters.certificate import NodeCertificate
 from virt_handler.adapters.console import console_app
 from virt_handler.adapters.device_plugin import DevicePlugins, offers
+from virt_handler.adapters.guest_actions import GuestActions
 from virt_handler.adapters.guest_scrape import GuestScrape
 from virt_handler.adapters.inotify import Watcher
 from virt_handler.adapters.kvm_probe import kvm_problem
@@ -100,6 +101,7 @@ class Node:
             records=self._records, clock=clock,
             settings=LauncherSettings(self._caches.config, kvm_usable, flags.launcher_image, cache),
         )  # fmt: skip
+        self.actions = GuestActions(self.agent.running_guest, self._recorder)
         metrics.gauge("kubevirt_virt_handler_ready_status").labels().set_function(lambda: self.unhealthy() is None)
         metrics.gauge("podvirt_virt_handler_launchers").labels().set_function(self.agent.connected)
         metrics.collect_with(GuestScrape(flags.node_name, self.agent.running))
@@ -179,7 +181,7 @@ async def run(flags: argparse.Namespace) -> None:
     await certificate.prepare()
     async with KubeClient.connect(flags.kubeconfig, COMPONENT, ClientObserver(metrics)) as kube:
         node = Node(kube, metrics, flags, kvm_usable=not problem)
-        consoles = console_app(flags.pods_dir, node.observer.named)
+        consoles = console_app(flags.pods_dir, node.observer.named, node.actions.do)
         trusted = ServingCertificate(certificate.pair, _bundle(flags.ca_file), clients_required=True)
         operations = operations_app(metrics, node.unhealthy)
         async with (

@@ -79,3 +79,7 @@ def start_revision_prefix(vm_uid: str) -> str:
 def firmware_uuid_of_old_vm(vm_name: str) -> str:
     """The firmware UUID of a VM that was made before UUIDs were written into its template."""
     return str(uuid.uuid5(_UUID_OF_OLD_VMS, vm_name))
+
+
+REFUSAL_HEADER = "X-Podvirt-Refusal"
+"""Of a virt-handler that refuses a stream: why. The body of a refused upgrade is read by no WebSocket client."""

@@ -18,6 +18,7 @@ from virtctl.expand import expand
 from virtctl.expose import expose
 from virtctl.failure import CommandFailed
 from virtctl.flags import cluster_flags, without_command
+from virtctl.guest_power import pause, reset, soft_reboot, unpause
 from virtctl.permitted_devices import permitted_devices
 from virtctl.power import restart, start, stop
 from virtctl.ssh import scp, ssh
@@ -66,13 +67,17 @@ COMMANDS: tuple[click.Command, ...] = (
     expand,
     expose,
     help_,
+    pause,
     permitted_devices,
+    reset,
     restart,
     scp,
+    soft_reboot,
     ssh,
     start,
     stop,
     top,
+    unpause,
     version,
     why,
 )

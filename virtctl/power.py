@@ -10,19 +10,19 @@ from virtctl.cluster import access_of, with_client
 from virtctl.failure import CommandFailed
 from virtctl.flags import cluster_flags
 
-_DRY_RUN = "Flag used to set whether to perform a dry run or not."
+_DRY_RUN_TEXT = "Flag used to set whether to perform a dry run or not."
 _GRACE = (
     "Period of time in seconds given to the VMI to terminate gracefully. Can only be set to 0 when --force is true"
     " (force deletion). Currently only setting 0 is supported."
 )
-_dry_run = click.option("--dry-run", is_flag=True, help=_DRY_RUN)
+DRY_RUN = click.option("--dry-run", is_flag=True, help=_DRY_RUN_TEXT)
 _grace = click.option("--grace-period", type=int, default=None, metavar="INT", help=_GRACE)
 
 
 @click.command(short_help="Start a virtual machine.")
 @click.argument("vm", metavar="(VM)")
 @click.option("--paused", is_flag=True, help="If set to true, start virtual machine in paused state")
-@_dry_run
+@DRY_RUN
 @cluster_flags()
 @click.pass_context
 def start(context: click.Context, vm: str, paused: bool, dry_run: bool) -> None:
@@ -34,7 +34,7 @@ def start(context: click.Context, vm: str, paused: bool, dry_run: bool) -> None:
 @click.argument("vm", metavar="(VM)")
 @click.option("--force", is_flag=True, help="Stop by force; needs --grace-period. Data in the guest may be lost.")
 @_grace
-@_dry_run
+@DRY_RUN
 @cluster_flags()
 @click.pass_context
 def stop(context: click.Context, vm: str, force: bool, grace_period: int | None, dry_run: bool) -> None:
@@ -48,7 +48,7 @@ def stop(context: click.Context, vm: str, force: bool, grace_period: int | None,
 @click.argument("vm", metavar="(VM)")
 @click.option("--force", is_flag=True, help="Restart by force; needs --grace-period. Data in the guest may be lost.")
 @_grace
-@_dry_run
+@DRY_RUN
 @cluster_flags()
 @click.pass_context
 def restart(context: click.Context, vm: str, force: bool, grace_period: int | None, dry_run: bool) -> None:

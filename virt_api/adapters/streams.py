@@ -1,4 +1,4 @@
-"""A guest's console, carried from the caller's WebSocket to the one of the handler on the guest's node and back.
+"""A guest's stream (console, screen), from the caller's WebSocket to the one of its node's handler and back.
 
 The handler is called before the caller is answered, so that a refusal is still an ordinary HTTP answer. Between the
 two, messages are passed on one by one: the next is read when the one before has left, so a slow reader on one side
@@ -14,55 +14,27 @@ import logging
 import aiohttp
 from aiohttp import web
 
+from virt_api.adapters.handlers import FAREWELL_TIMEOUT, LONGEST_MESSAGE, HandlerAway, Handlers
 from virt_api.adapters.stream_metrics import StreamMeter
-from virt_api.plan.console import (
-    SUBPROTOCOL,
-    handler_address,
-    handler_server_name,
-    handler_url,
-    refused_by_handler,
-    unreachable,
-)
-from virt_api.plan.reading import text
 from virt_api.plan.status import VMI, CallFailed, bad_request, internal_error, not_found
-from virt_model import labels
+from virt_api.plan.stream import SUBPROTOCOL, refused_by_handler, unreachable
 from virt_runtime.errors import NotFound
 from virt_runtime.keepalive import notice_dead_peer
 from virt_runtime.kube import KubeClient
 from virt_runtime.log import about
-from virt_runtime.resources import PODS, VIRTUAL_MACHINE_INSTANCES, Json
-from virt_runtime.tls import ClientContexts
+from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCES, Json
 
 LOG = logging.getLogger(__name__)
-LONGEST_MESSAGE = 1 << 20  # bytes
-DIAL_TIMEOUT = 10.0  # seconds
 PATIENCE = 8.0  # seconds that a handler may take to come back
 RETRY_SECONDS = 0.5
-FAREWELL_TIMEOUT = 2.0  # seconds that a side which was told goodbye may take to say it back
-_HANDLER = "virt-handler"
-VMI_KIND = "VirtualMachineInstance"
+PRESERVE = "preserveSession"  # in the query: rather be refused than take a session over
 
 Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 
 
-class _HandlerAway(Exception):
-    """The handler of a node cannot be reached now; it may just be starting anew."""
-
-
 class Streams:
-    """`tls` is what handlers know us by; `namespace` is where they run; `port` is where they listen."""
-
-    def __init__(
-        self,
-        kube: KubeClient,
-        session: aiohttp.ClientSession,
-        tls: ClientContexts,
-        meter: StreamMeter,
-        namespace: str,
-        port: int,
-    ) -> None:
-        self._kube, self._session, self._tls, self._meter = kube, session, tls, meter
-        self._namespace, self._port = namespace, port
+    def __init__(self, kube: KubeClient, handlers: Handlers, meter: StreamMeter) -> None:
+        self._kube, self._handlers, self._meter = kube, handlers, meter
 
     async def serve(self, request: web.Request, namespace: str, name: str, stream: str) -> web.StreamResponse:
         """Connect the request to a VMI's stream until either side ends it. Raises CallFailed before that."""
@@ -71,9 +43,10 @@ class Streams:
         )
         if not caller.can_prepare(request).ok:
             raise CallFailed(bad_request("this is a stream: connect with a WebSocket"))
-        vmi = await self._vmi(namespace, name)
+        vmi = await self._vmi(namespace, name, stream)
+        query = {PRESERVE: "true"} if request.query.get(PRESERVE) == "true" else {}
         try:
-            handler = await self._dial(text(vmi, "status", "nodeName"), namespace, name, stream)
+            handler = await self._dial(vmi, stream, query)
         except CallFailed as failed:
             raise CallFailed(refused_by_handler(vmi, failed.failure)) from failed
         try:
@@ -86,52 +59,26 @@ class Streams:
             await handler.close()
         return caller
 
-    async def _vmi(self, namespace: str, name: str) -> Json:
+    async def _vmi(self, namespace: str, name: str, stream: str) -> Json:
         try:
             vmi = await self._kube.get(VIRTUAL_MACHINE_INSTANCES, namespace, name)
         except NotFound:
             raise CallFailed(not_found(VMI, name)) from None
-        if failure := unreachable(vmi):
+        if failure := unreachable(vmi, stream):
             raise CallFailed(failure)
         return vmi
 
-    async def _dial(self, node: str, namespace: str, name: str, stream: str) -> aiohttp.ClientWebSocketResponse:
+    async def _dial(self, vmi: Json, stream: str, query: dict[str, str]) -> aiohttp.ClientWebSocketResponse:
         """The handler's end, with some patience for one that restarts."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while True:
             try:
-                return await self._dial_once(node, namespace, name, stream)
-            except _HandlerAway as away:
-                LOG.info("no %s yet: %s", stream, away, extra=about(kind=VMI_KIND, namespace=namespace, name=name))
+                return await self._handlers.dial(vmi, stream, query)
+            except HandlerAway as away:
+                LOG.info("no %s yet: %s", stream, away, extra=about(vmi))
                 if asyncio.get_running_loop().time() + RETRY_SECONDS > deadline:
                     raise CallFailed(internal_error(str(away))) from away
             await asyncio.sleep(RETRY_SECONDS)
-
-    async def _dial_once(self, node: str, namespace: str, name: str, stream: str) -> aiohttp.ClientWebSocketResponse:
-        pods = await self._kube.list(
-            PODS, self._namespace, f"{labels.ROLE}={_HANDLER}", field_selector=f"spec.nodeName={node}"
-        )
-        address = handler_address(pods)
-        if address is None:
-            raise _HandlerAway(f"no virt-handler is ready on node {node}")
-        url = handler_url(address, self._port, namespace, name, stream)
-        try:
-            async with asyncio.timeout(DIAL_TIMEOUT):
-                return await self._session.ws_connect(
-                    url,
-                    protocols=(SUBPROTOCOL,),
-                    ssl=self._tls.context(),
-                    server_hostname=handler_server_name(node, self._namespace),
-                    max_msg_size=LONGEST_MESSAGE,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=FAREWELL_TIMEOUT),
-                )
-        except aiohttp.WSServerHandshakeError as error:
-            vmi = about(kind=VMI_KIND, namespace=namespace, name=name)
-            LOG.info("virt-handler refuses %s: %s", url, error.status, extra=vmi)
-            why = f"Can't connect to websocket ({error.status}): websocket: bad handshake"
-            raise CallFailed(internal_error(why)) from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise _HandlerAway(f"cannot reach virt-handler on node {node}: {error}") from error
 
 
 async def join(one: Socket, other: Socket) -> None:

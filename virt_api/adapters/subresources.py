@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,16 @@ from aiohttp import web
 
 from virt_api.adapters.answers import Handler, answering_failures, json_answer
 from virt_api.adapters.gate import Gate
+from virt_api.adapters.guests import Guests
 from virt_api.adapters.knowledge import Knowledge
 from virt_api.adapters.machines import Machines
 from virt_api.adapters.streams import Streams
 from virt_api.plan import discovery
 from virt_api.plan.authorization import Call
+from virt_api.plan.guest_actions import GUEST_ACTIONS
 from virt_api.plan.lifecycle import VERBS
 from virt_api.plan.status import CallFailed, Failure, not_found
+from virt_api.plan.stream import DEVICES
 from virt_model.name_forms import label_faults, subdomain_faults
 from virt_model.version import VERSION, version_info
 from virt_runtime.errors import ApiError
@@ -59,10 +62,16 @@ class _Called:
 
 class Subresources:
     def __init__(
-        self, kube: KubeClient, knowledge: Knowledge, gate: Gate, machines: Machines, streams: Streams
+        self,
+        kube: KubeClient,
+        knowledge: Knowledge,
+        gate: Gate,
+        machines: Machines,
+        guests: Guests,
+        streams: Streams,
     ) -> None:
-        self._kube, self._knowledge = kube, knowledge
-        self._gate, self._machines, self._streams = gate, machines, streams
+        self._kube, self._knowledge, self._gate = kube, knowledge, gate
+        self._machines, self._guests, self._streams = machines, guests, streams
 
     def add_to(self, app: web.Application) -> None:
         _add_documents(app)
@@ -72,12 +81,19 @@ class Subresources:
             app.router.add_get(f"{root}/guestfs", _show_guestfs)
             app.router.add_get(f"{root}/healthz", self._show_health)
             one = f"{root}/namespaces/{{namespace}}"
-            for verb in VERBS:
-                called = _Called(version, "virtualmachines", verb)
-                app.router.add_put(f"{one}/{called.tail}", self._guarded(called, self._change))
-            called = _Called(version, "virtualmachineinstances", "console")
-            app.router.add_get(f"{one}/{called.tail}", self._guarded(called, self._stream))
+            for method, resource, subresources, act in self._rows():
+                for subresource in subresources:
+                    called = _Called(version, resource, subresource)
+                    app.router.add_route(method, f"{one}/{called.tail}", self._guarded(called, act))
         app.router.add_route("*", f"{_ROOT}/{{rest:.*}}", _show_nothing)
+
+    def _rows(self) -> tuple[tuple[str, str, Iterable[str], Act], ...]:
+        """Everything that can be done to one object: method, resource, subresources, and who does it."""
+        return (
+            ("PUT", "virtualmachines", VERBS, self._change),
+            ("PUT", "virtualmachineinstances", GUEST_ACTIONS, self._act),
+            ("GET", "virtualmachineinstances", DEVICES, self._stream),
+        )
 
     def _guarded(self, called: _Called, act: Act) -> Handler:
         """A handler that acts only for callers who may."""
@@ -92,6 +108,10 @@ class Subresources:
     async def _change(self, request: web.Request, call: Call) -> web.StreamResponse:
         await self._machines.change(call.subresource, call.namespace, call.name, await request.read())
         return web.Response(status=202)
+
+    async def _act(self, request: web.Request, call: Call) -> web.StreamResponse:
+        await self._guests.act(call.subresource, call.namespace, call.name, await request.read())
+        return web.Response(status=200)
 
     async def _stream(self, request: web.Request, call: Call) -> web.StreamResponse:
         return await self._streams.serve(request, call.namespace, call.name, call.subresource)

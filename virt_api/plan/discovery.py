@@ -10,7 +10,12 @@ from typing import Any
 GROUP = "subresources.kubevirt.io"
 VERSIONS = ("v1", "v1alpha3")
 SUBRESOURCES = (
+    "virtualmachineinstances/vnc",
     "virtualmachineinstances/console",
+    "virtualmachineinstances/pause",
+    "virtualmachineinstances/unpause",
+    "virtualmachineinstances/reset",
+    "virtualmachineinstances/softreboot",
     "virtualmachines/start",
     "virtualmachines/stop",
     "virtualmachines/restart",

@@ -1,4 +1,4 @@
-"""The bodies of start, stop and restart: what a caller may say besides the name."""
+"""The bodies of actions: what a caller may say besides the name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,13 @@ class RestartOptions(msgspec.Struct, frozen=True, rename="camel"):
     dry_run: tuple[str, ...] | None = None
 
 
-Options = StartOptions | StopOptions | RestartOptions
+class GuestOptions(msgspec.Struct, frozen=True, rename="camel"):
+    """Of an action on a guest that runs."""
+
+    dry_run: tuple[str, ...] | None = None
+
+
+Options = StartOptions | StopOptions | RestartOptions | GuestOptions
 
 
 def parse(body: bytes, kind: type[Options]) -> Options:

@@ -54,6 +54,11 @@ def conflict(kind: str, name: str, why: str) -> Failure:
     return Failure(code=409, reason="Conflict", message=message, details={"name": name, "group": GROUP, "kind": kind})
 
 
+def forbidden(kind: str, name: str, why: str) -> Failure:
+    message = f'{kind}.{GROUP} "{name}" is forbidden: {why}'
+    return Failure(code=403, reason="Forbidden", message=message, details={"name": name, "group": GROUP, "kind": kind})
+
+
 def bad_request(why: str) -> Failure:
     return Failure(code=400, reason="BadRequest", message=why)
 

@@ -97,6 +97,10 @@ class Agent:
             and guest.domain.alive
         ]
 
+    def running_guest(self, uid: str) -> tuple[Json, LauncherClient] | None:
+        """The same of one VMI."""
+        return next((each for each in self.running() if each[0]["metadata"]["uid"] == uid), None)
+
     def connected(self) -> int:
         """How many launchers we are in touch with."""
         return sum(guest.session is not None for guest in self._guests.values())

@@ -1,29 +1,33 @@
-"""The agent's REST: consoles of this node's guests, for virt-api alone.
+"""The agent's REST: consoles of this node's guests and actions on them, for virt-api alone.
 
-GET /v1/namespaces/{ns}/virtualmachineinstances/{name}/console and …/vnc, a WebSocket of `plain.kubevirt.io`. TLS asks
-for a client certificate of the cluster's own authority, and only one name is let in.
+GET /v1/namespaces/{ns}/virtualmachineinstances/{name}/console and …/vnc, a WebSocket of `plain.kubevirt.io`; PUT
+…/pause and the other actions. TLS asks for a client certificate of the cluster's own authority, and only one name is
+let in.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
+from virt_handler.adapters.guest_actions import NAMES, ActionFailed
 from virt_handler.adapters.safe_path import beneath, console_socket
 from virt_handler.adapters.streams import StreamKey, Streams
+from virt_model import names
 from virt_runtime.log import about
 
 LOG = logging.getLogger(__name__)
 CLIENT_NAME = "kubevirt.io:system:client:virt-handler"
 SOCKETS = {"console": "virt-serial0", "vnc": "virt-vnc"}
 Find = Callable[[str, str], tuple[str, str] | None]
+Do = Callable[[str, str], Awaitable[None]]
 
 
-def console_app(pods_dir: str, find: Find, client_name: str = CLIENT_NAME) -> web.Application:
-    """`find(namespace, name)` gives (pod UID, VMI UID) of a guest of this node."""
+def console_app(pods_dir: str, find: Find, do: Do, client_name: str = CLIENT_NAME) -> web.Application:
+    """`find(namespace, name)` gives (pod UID, VMI UID) of a guest of this node, `do(VMI UID, action)` acts on it."""
     streams = Streams()
 
     async def serve(request: web.Request) -> web.StreamResponse:
@@ -35,7 +39,9 @@ def console_app(pods_dir: str, find: Find, client_name: str = CLIENT_NAME) -> we
             return web.Response(status=404, text=f"no guest {namespace}/{name} on this node\n")
         key = StreamKey(found[1], kind)
         if request.query.get("preserveSession") == "true" and streams.is_open(key):
-            return web.Response(status=503, text="the session is in use\n")
+            return web.Response(
+                status=503, headers={names.REFUSAL_HEADER: f"Active {kind.upper()} connection. Request denied."}
+            )
         try:
             with beneath(pods_dir, console_socket(*found, SOCKETS[kind])) as path:
                 return await streams.join(key, request, path)
@@ -44,8 +50,22 @@ def console_app(pods_dir: str, find: Find, client_name: str = CLIENT_NAME) -> we
             LOG.warning("%s: %s", kind, error, extra=vmi)
             return web.Response(status=500, text=f"the guest's {kind} cannot be reached\n")
 
+    async def act(request: web.Request) -> web.Response:
+        if _client(request) != client_name:
+            return web.Response(status=403, text="only virt-api may connect\n")
+        found = find(request.match_info["namespace"], request.match_info["name"])
+        if found is None:
+            return web.Response(status=404, text="no such guest on this node\n")
+        try:
+            await do(found[1], request.match_info["action"])
+        except ActionFailed as failed:
+            return web.Response(status=400, text=f"{failed}\n")
+        return web.Response(status=200)
+
     app = web.Application()
-    app.router.add_get("/v1/namespaces/{namespace}/virtualmachineinstances/{name}/{kind:console|vnc}", serve)
+    one = "/v1/namespaces/{namespace}/virtualmachineinstances/{name}"
+    app.router.add_get(f"{one}/{{kind:{'|'.join(SOCKETS)}}}", serve)
+    app.router.add_put(f"{one}/{{action:{'|'.join(NAMES)}}}", act)
     return app
 
 

@@ -34,6 +34,7 @@ PODS = "/api/v1/namespaces/kubevirt/pods"
 SUBRESOURCES = "/apis/subresources.kubevirt.io/v1"
 CHUNK = 1 << 17
 FLOODED: list[int] = []
+ACTED: list[str] = []
 ALICE = {"X-Remote-User": "alice", "X-Remote-Group": "wheel", "X-Remote-Extra-Scopes": "all"}
 ONE = f"{SUBRESOURCES}/namespaces/ns/virtualmachines/x"
 CONSOLE = f"{SUBRESOURCES}/namespaces/ns/virtualmachineinstances/x/console"
@@ -149,6 +150,9 @@ async def _handler(ca: trustme.CA) -> AsyncIterator[tuple[None, int]]:
     async def console(request: web.Request) -> web.StreamResponse:
         if request.match_info["name"] == "busy":
             return web.Response(status=503, text="taken")
+        if request.query.get("preserveSession") == "true":
+            said = {"X-Podvirt-Refusal": "Active VNC connection. Request denied."}
+            return web.Response(status=503, headers=said)
         socket = web.WebSocketResponse(protocols=("plain.kubevirt.io",))
         await socket.prepare(request)
         while request.match_info["name"] == "flood":
@@ -160,8 +164,15 @@ async def _handler(ca: trustme.CA) -> AsyncIterator[tuple[None, int]]:
             await socket.send_bytes(message.data)
         return socket
 
+    async def act(request: web.Request) -> web.Response:
+        ACTED.append(request.path)
+        if request.match_info["name"] == "deaf":
+            return web.Response(status=400, text='server error. command Pause failed: "no"\n')
+        return web.Response()
+
     app = web.Application()
-    app.router.add_get("/v1/namespaces/{ns}/virtualmachineinstances/{name}/console", console)
+    app.router.add_get("/v1/namespaces/{ns}/virtualmachineinstances/{name}/{stream:console|vnc}", console)
+    app.router.add_put("/v1/namespaces/{ns}/virtualmachineinstances/{name}/{action}", act)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.verify_mode = ssl.CERT_REQUIRED
     ca.configure_trust(context)
@@ -276,7 +287,12 @@ async def test_documents_are_for_everybody(tmp_path: Path) -> None:
 
         names = [entry["name"] for entry in (await read(SUBRESOURCES))["resources"]]
         assert names == [
+            "virtualmachineinstances/vnc",
             "virtualmachineinstances/console",
+            "virtualmachineinstances/pause",
+            "virtualmachineinstances/unpause",
+            "virtualmachineinstances/reset",
+            "virtualmachineinstances/softreboot",
             "virtualmachines/start",
             "virtualmachines/stop",
             "virtualmachines/restart",
@@ -370,6 +386,61 @@ async def test_a_handlers_refusal_reaches_the_caller(tmp_path: Path) -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             await api.front.ws_connect(api.url + CONSOLE.replace("/x/", "/busy/"), headers=ALICE)
         assert caught.value.status == 500
+
+
+async def test_a_screen_may_be_asked_for_without_taking_it_over(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        api.fake.put(VMIS, _vmi())
+        screen = api.url + CONSOLE.replace("/console", "/vnc")
+        async with api.front.ws_connect(screen, protocols=("plain.kubevirt.io",), headers=ALICE) as client:
+            await client.send_bytes(b"RFB")
+            assert await client.receive_bytes(timeout=5) == b"RFB"
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        headers = {**ALICE, **upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        async with api.front.get(f"{screen}?preserveSession=true", headers=headers) as answer:
+            assert answer.status == 500
+            assert (await answer.json())["message"] == (
+                "Internal error occurred: Can't connect to websocket (503): websocket: bad handshake:"
+                " application info: Active VNC connection. Request denied."
+            )
+        blind = {**_vmi(), "spec": {"domain": {"devices": {"autoattachGraphicsDevice": False}}}}
+        api.fake.put(VMIS, blind)
+        async with api.front.get(screen, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["message"]) == (400, "No graphics devices are present.")
+
+
+async def test_an_action_is_done_by_the_guests_node(tmp_path: Path) -> None:
+    ACTED.clear()
+    async with bench(tmp_path) as api:
+
+        async def put(name: str, action: str, body: bytes = b"") -> tuple[int, str]:
+            url = f"{api.url}{CONSOLE.replace('/x/console', f'/{name}/{action}')}"
+            async with api.front.put(url, data=body, headers=ALICE) as answer:
+                text = await answer.text()
+                return answer.status, (await answer.json())["message"] if text.startswith("{") else text
+
+        assert await put("x", "pause") == (404, 'virtualmachineinstance.kubevirt.io "x" not found')
+        for name, node in (("x", "node01"), ("deaf", "node01"), ("lost", "node02")):
+            api.fake.put(VMIS, _vmi(name, node=node))
+        assert await put("x", "pause", b'{"dryRun":["All"]}') == (200, "")
+        assert ACTED == []
+        assert await put("x", "pause") == (200, "")
+        assert await put("x", "softreboot", b"{}") == (200, "")
+        root = "/v1/namespaces/ns/virtualmachineinstances/x"
+        assert [f"{root}/pause", f"{root}/softreboot"] == ACTED
+        assert api.reviews[-1]["spec"]["resourceAttributes"]["subresource"] == "softreboot"
+        why = 'unexpected return code 400 (400 Bad Request), message: server error. command Pause failed: "no"'
+        assert await put("deaf", "pause") == (500, f"Internal error occurred: {why}")
+        assert await put("lost", "reset") == (
+            500,
+            "Internal error occurred: no virt-handler is ready on node node02",
+        )
+        code, message = await put("x", "unpause")
+        assert (code, message.rpartition(": ")[2]) == (409, "VMI is not paused")
+        code, message = await put("x", "pause", b"[")
+        assert code == 400 and message.startswith("Can not unmarshal Request body to struct, error: ")
+        api.allowed = False
+        assert await put("x", "pause") == (401, "RBAC says no")
 
 
 async def test_an_admission_review_is_answered_and_rubbish_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 from typing import Any
 
+import msgspec
 from pyroute2 import IPRoute
 
 from virt_ipc.errors import LauncherRefused
@@ -58,6 +59,19 @@ class FakeLauncher:
     def kill(self, _request: Empty) -> Empty:
         self._end(Reason.DESTROYED)
         return Empty()
+
+    def pause(self, _request: Empty) -> Empty:
+        self.reports.publish(msgspec.structs.replace(self.reports.report, status=Status.PAUSED, reason=Reason.USER))
+        return Empty()
+
+    def unpause(self, _request: Empty) -> Empty:
+        self.reports.publish(
+            msgspec.structs.replace(self.reports.report, status=Status.RUNNING, reason=Reason.UNPAUSED)
+        )
+        return Empty()
+
+    def reset(self, _request: Empty) -> Empty:
+        raise LauncherRefused("libvirt: the button is stuck")
 
     def _end(self, reason: Reason) -> None:
         if self.reports.report.status is Status.RUNNING:

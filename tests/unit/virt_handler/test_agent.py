@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes.waiting import until
 from tests.unit.virt_handler.node_world import NAMESPACE, NodeWorld, kubelet, node_world
+from virt_handler.adapters.guest_actions import ActionFailed
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not os.path.exists("/dev/net/tun") or not shutil.which("unshare"),
@@ -102,6 +103,32 @@ async def test_guest_outlives_the_agent_and_is_adopted(world: NodeWorld) -> None
         assert launcher.poll() is None and world.writes_to_vmis() == writes
         world.delete("a")
         await until(lambda: world.phase("a") == "Succeeded")
+
+
+async def test_pause_and_unpause_are_done_shown_and_told(world: NodeWorld) -> None:
+    async with world.agent() as node:
+        vmi = world.add_vmi("a")
+        world.start_launcher(world.add_pod(vmi))
+        uid = vmi["metadata"]["uid"]
+        with pytest.raises(ActionFailed, match="no launcher"):
+            await node.actions.do("nobody", "pause")
+        world.schedule("a")
+        await until(lambda: world.phase("a") == "Running")
+
+        def paused() -> list[tuple[str, str]]:
+            listed = world.vmi("a")["status"]["conditions"]
+            return [(each["reason"], each["message"]) for each in listed if each["type"] == "Paused"]
+
+        await node.actions.do(uid, "pause")
+        await until(lambda: paused() == [("PausedByUser", "VMI was paused by user")])
+        assert world.phase("a") == "Running"
+        await node.actions.do(uid, "unpause")
+        await until(lambda: paused() == [])
+        await until(lambda: ("Unpaused", "VirtualMachineInstance unpaused") in world.events())
+        assert ("Paused", "VirtualMachineInstance paused") in world.events()
+        with pytest.raises(ActionFailed, match=r'^server error\. command Reset failed: "libvirt: the button'):
+            await node.actions.do(uid, "reset")
+        assert not [reason for reason, _ in world.events() if reason == "Reset"]
 
 
 async def test_killed_launcher_fails_its_vmi(world: NodeWorld) -> None:

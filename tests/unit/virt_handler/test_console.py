@@ -14,6 +14,7 @@ import trustme
 
 from tests.fakes.waiting import until
 from virt_handler.adapters.console import CLIENT_NAME, console_app
+from virt_handler.adapters.guest_actions import ActionFailed
 from virt_handler.adapters.streams import PROTOCOL
 from virt_runtime.serve import serving
 from virt_runtime.tls import Pair, ServingCertificate
@@ -39,15 +40,27 @@ class Qemu:
 
 
 class World:
-    def __init__(self, url: str, qemu: Qemu, authority: trustme.CA) -> None:
-        self.url, self.qemu, self.authority = url, qemu, authority
+    def __init__(self, url: str, qemu: Qemu, authority: trustme.CA, done: list[tuple[str, str]]) -> None:
+        self.url, self.qemu, self.authority, self.done = url, qemu, authority, done
+
+    def context(self, name: str = CLIENT_NAME) -> ssl.SSLContext:
+        context = ssl.create_default_context(cadata=self.authority.cert_pem.bytes().decode())
+        self.authority.issue_cert(common_name=name).configure_cert(context)
+        return context
+
+    async def put(self, name: str, action: str, caller: str = CLIENT_NAME) -> tuple[int, str]:
+        url = f"{self.url}/v1/namespaces/ns/virtualmachineinstances/{name}/{action}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.put(url, ssl=self.context(caller), server_hostname=SERVER_NAME) as answer,
+        ):
+            return answer.status, (await answer.text()).strip()
 
     @contextlib.asynccontextmanager
     async def dial(
         self, path: str = "ns/virtualmachineinstances/a/console", name: str = CLIENT_NAME
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        context = ssl.create_default_context(cadata=self.authority.cert_pem.bytes().decode())
-        self.authority.issue_cert(common_name=name).configure_cert(context)
+        context = self.context(name)
         async with (
             aiohttp.ClientSession() as session,
             session.ws_connect(
@@ -70,11 +83,18 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     def find(namespace: str, name: str) -> tuple[str, str] | None:
         return ("p", "v") if (namespace, name) == ("ns", "a") else None
 
-    app = console_app(str(tmp_path), find)
+    done: list[tuple[str, str]] = []
+
+    async def do(uid: str, action: str) -> None:
+        if action == "reset":
+            raise ActionFailed('server error. command Reset failed: "no"')
+        done.append((uid, action))
+
+    app = console_app(str(tmp_path), find, do)
     with contextlib.chdir(directory):  # a relative path is short enough for a socket
         server = await asyncio.start_unix_server(qemu.accept, "virt-serial0")
     async with server, serving(app, 0, tls.context(), "127.0.0.1") as port:
-        yield World(f"https://127.0.0.1:{port}", qemu, authority)
+        yield World(f"https://127.0.0.1:{port}", qemu, authority, done)
 
 
 async def test_bytes_go_both_ways(world: World) -> None:
@@ -95,6 +115,28 @@ async def test_a_second_client_evicts_the_first(world: World) -> None:
             await until(lambda: len(world.qemu.connections) == 2)
             world.qemu.say(b"hello")
             assert await second.receive_bytes() == b"hello"
+
+
+async def test_who_asks_to_preserve_a_session_is_told_why_not(world: World) -> None:
+    async with world.dial() as first:
+        await until(lambda: world.qemu.connections)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            async with world.dial("ns/virtualmachineinstances/a/console?preserveSession=true"):
+                pass
+        assert caught.value.status == 503 and caught.value.headers is not None
+        assert caught.value.headers["X-Podvirt-Refusal"] == "Active CONSOLE connection. Request denied."
+        world.qemu.say(b"still yours")
+        assert await first.receive_bytes() == b"still yours"
+
+
+async def test_actions_are_for_virt_api_alone(world: World) -> None:
+    assert (await world.put("a", "pause", "somebody else"))[0] == 403
+    assert (await world.put("b", "pause"))[0] == 404
+    assert world.done == []
+    assert await world.put("a", "pause") == (200, "")
+    assert world.done == [("v", "pause")]
+    assert await world.put("a", "reset") == (400, 'server error. command Reset failed: "no"')
+    assert (await world.put("a", "delete"))[0] == 404
 
 
 async def test_the_end_of_the_guest_ends_the_console(world: World) -> None:

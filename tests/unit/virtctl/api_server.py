@@ -39,6 +39,13 @@ class ApiServer:
         code, message = self.refusal
         return web.json_response({"kind": "Status", "message": message, "code": code}, status=code)
 
+    async def vm(self, request: web.Request) -> web.Response:
+        """`a` is halted, `b` runs, others are not there."""
+        strategy = {"a": "Halted", "b": "Always"}.get(request.match_info["name"])
+        if strategy is None:
+            return web.json_response({"kind": "Status", "message": "no such VM", "code": 404}, status=404)
+        return web.json_response({"spec": {"runStrategy": strategy}})
+
     async def group(self, _request: web.Request) -> web.Response:
         return web.json_response({"preferredVersion": {"groupVersion": "subresources.kubevirt.io/v1"}})
 
@@ -78,7 +85,9 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         app.router.add_get(GROUP, made.group)
         app.router.add_get(f"{GROUP}/v1/version", made.version)
         app.router.add_get(f"{GROUP}/v1/namespaces/{{ns}}/virtualmachineinstances/{{name}}/console", made.console)
-        app.router.add_put(f"{GROUP}/v1/namespaces/{{ns}}/virtualmachines/{{name}}/{{verb}}", made.change)
+        for kind in ("virtualmachines", "virtualmachineinstances"):
+            app.router.add_put(f"{GROUP}/v1/namespaces/{{ns}}/{kind}/{{name}}/{{verb}}", made.change)
+        app.router.add_get("/apis/kubevirt.io/v1/namespaces/{ns}/virtualmachines/{name}", made.vm)
         async with serving(app, 0, None, "127.0.0.1") as port:
             _write_kubeconfig(Path(made.kubeconfig), port)
             started.set()

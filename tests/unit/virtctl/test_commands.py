@@ -14,6 +14,7 @@ from virt_runtime import transport
 from virtctl.main import main
 
 VM = f"{GROUP}/v1/namespaces/ns/virtualmachines/a"
+VMIS = f"{GROUP}/v1/namespaces/ns/virtualmachineinstances"
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,53 @@ def test_power(virtctl: Run, server: ApiServer, words: list[str], path: str, bod
     assert (done.returncode, done.stdout, done.stderr) == (0, f"VM a was scheduled to {verb}\n", "")
     assert server.calls == [("PUT", path, body)]
     assert server.headers[0]["Authorization"] == "Bearer sesame"
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "verb"),
+    [
+        (["pause", "vm", "a"], "a", "pause"),
+        (["pause", "vmi", "c"], "c", "pause"),
+        (["unpause", "vms", "b"], "b", "unpause"),
+        (["reset", "c"], "c", "reset"),
+        (["soft-reboot", "c"], "c", "soft-reboot"),
+    ],
+)
+def test_guest_power(virtctl: Run, server: ApiServer, words: list[str], name: str, verb: str) -> None:
+    assert virtctl(server, *words) == (0, f"VMI {name} was scheduled to {verb}\n", "")
+    assert server.calls == [("PUT", f"{VMIS}/{name}/{verb.replace('-', '')}", {})]
+
+
+def test_guest_power_dry_run(virtctl: Run, server: ApiServer) -> None:
+    done = virtctl(server, "pause", "vmi", "a", "--dry-run")
+    assert done.stdout == "Dry Run execution\nVMI a was scheduled to pause\n"
+    assert server.calls == [("PUT", f"{VMIS}/a/pause", {"dryRun": ["All"]})]
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal", "line"),
+    [
+        (["pause", "vmi", "c"], (409, "no"), "Error pausing VirtualMachineInstance c: no"),
+        (["pause", "vmi", "c"], (404, "no"), "Error pausing VirtualMachineInstance c: no"),
+        (["unpause", "vm", "b"], (409, "no"), "Error unpausing VirtualMachineInstance b: no"),
+        (["pause", "vm", "b"], (404, "no"), "Error pausing VirtualMachineInstance b, it was not found"),
+        (
+            ["unpause", "vm", "a"],
+            (404, "no"),
+            "Error unpausing VirtualMachineInstance a. VirtualMachine a is not set to run",
+        ),
+        (["pause", "vm", "c"], (409, "no"), "Error getting VirtualMachine c: no such VM"),
+        (["pause", "pod", "c"], (409, "no"), "unsupported resource type pod"),
+        (["reset", "c"], (409, "no"), "Error resetting VirtualMachineInstance c: no"),
+        (["soft-reboot", "c"], (409, "no"), "Error soft rebooting VirtualMachineInstance c: no"),
+        (["pause", "vm"], (409, "no"), "accepts 2 arg(s), received 1"),
+    ],
+)
+def test_guest_power_refusals(
+    virtctl: Run, server: ApiServer, words: list[str], refusal: tuple[int, str], line: str
+) -> None:
+    server.refusal = refusal
+    assert virtctl(server, *words) == (1, "", line + "\n")
 
 
 def test_dry_run_says_so(virtctl: Run, server: ApiServer) -> None:
