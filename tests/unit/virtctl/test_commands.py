@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.virtctl.api_server import GROUP, REPOSITORY, ApiServer, api_server
 from virt_runtime import transport
-from virtctl.main import main
+from virtctl.main import COMMANDS, main
 
 VM = f"{GROUP}/v1/namespaces/ns/virtualmachines/a"
 VMIS = f"{GROUP}/v1/namespaces/ns/virtualmachineinstances"
@@ -207,6 +207,11 @@ def test_help_is_no_failure(capsys: pytest.CaptureFixture[str], words: list[str]
     assert capsys.readouterr().out.startswith(start)
 
 
+def test_every_command_has_its_line_in_the_page() -> None:
+    page = (REPOSITORY / "docs" / "virtctl.md").read_text()
+    assert [each.name for each in COMMANDS if f"`virtctl {each.name}" not in page] == ["help"]
+
+
 def test_a_cluster_out_of_reach_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,7 +224,7 @@ def test_a_cluster_out_of_reach_is_one_line(
 
 def test_help_needs_nothing_that_is_slow_to_import() -> None:
     code = (
-        "import sys; from virtctl.main import main; main(['--help']); main(['console', '--help']);"
+        "import sys; from virtctl.main import COMMANDS, main; main(['--help']); main(['console', '--help']);"
         "print([name for name in ('aiohttp', 'yaml', 'ssl', 'asyncio') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
