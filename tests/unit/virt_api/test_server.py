@@ -155,9 +155,10 @@ async def _handler(ca: trustme.CA) -> AsyncIterator[tuple[None, int]]:
             return web.Response(status=503, headers=said)
         socket = web.WebSocketResponse(protocols=("plain.kubevirt.io",))
         await socket.prepare(request)
-        while request.match_info["name"] == "flood":
+        while request.match_info["name"] == "flood" and _open(request):
             await socket.send_bytes(bytes(CHUNK))
             FLOODED.append(CHUNK)
+            await asyncio.sleep(0)  # a send that need not wait gives nobody else a turn
         async for message in socket:
             if message.data == b"bye":
                 break
@@ -179,6 +180,11 @@ async def _handler(ca: trustme.CA) -> AsyncIterator[tuple[None, int]]:
     ca.issue_cert("node01.virt-handler.kubevirt.svc").configure_cert(context)
     async with serving(app, 0, context, "127.0.0.1") as port:
         yield None, port
+
+
+def _open(request: web.Request) -> bool:
+    """Who only sends is not told that nobody is there any more."""
+    return request.transport is not None and not request.transport.is_closing()
 
 
 def _vm(strategy: str = "Halted") -> dict[str, Any]:
