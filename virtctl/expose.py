@@ -31,15 +31,15 @@ def expose(context: click.Context, /, kind: str, name_of_machine: str, **flags: 
     from virt_runtime import resources
     from virt_runtime.errors import ApiError
     from virt_runtime.kube import KubeClient
-    from virtctl.plan import service
+    from virtctl.plan import service, target
 
     require(context, "name")
     wish = service.ServiceWish(**flags)
     service.shape(wish)
     kind = kind.lower()
     known = {
-        service.VMI: (resources.VIRTUAL_MACHINE_INSTANCES, "VirtualMachineInstance"),
-        service.VM: (resources.VIRTUAL_MACHINES, "VirtualMachine"),
+        target.VMI: (resources.VIRTUAL_MACHINE_INSTANCES, "VirtualMachineInstance"),
+        target.VM: (resources.VIRTUAL_MACHINES, "VirtualMachine"),
         service.REPLICA_SET: (resources.VIRTUAL_MACHINE_INSTANCE_REPLICASETS, "VirtualMachineInstanceReplicaSet"),
     }
     found = next((value for words, value in known.items() if kind in words), None)

@@ -40,12 +40,11 @@ def why(context: click.Context, kind: str, name: str) -> None:
 
 
 def _link(kind: str) -> Link:
+    from virtctl.plan import target
     from virtctl.plan.why.case import Link
 
-    vm = ("vm", "vms", "virtualmachine", "virtualmachines")
-    vmi = ("vmi", "vmis", "virtualmachineinstance", "virtualmachineinstances")
-    if kind in vm:
+    if kind in target.VM:
         return Link.VM
-    if kind in vmi:
+    if kind in target.VMI:
         return Link.VMI
     raise CommandFailed(f"unsupported resource kind {kind}: it is either vm or vmi")

@@ -9,10 +9,9 @@ import msgspec
 
 from virt_model import labels, names
 from virtctl.failure import CommandFailed
+from virtctl.plan.target import VMI
 
 Json = dict[str, Any]
-VMI: Final = ("vmi", "vmis", "virtualmachineinstance", "virtualmachineinstances")
-VM: Final = ("vm", "vms", "virtualmachine", "virtualmachines")
 REPLICA_SET: Final = (
     "vmirs", "vmirss", "virtualmachineinstancereplicaset", "virtualmachineinstancereplicasets",
 )  # fmt: skip

@@ -8,10 +8,9 @@ import msgspec
 
 from virtctl.failure import CommandFailed
 
-_KINDS: Final = {
-    **dict.fromkeys(("vm", "vms", "virtualmachine", "virtualmachines"), "vm"),
-    **dict.fromkeys(("vmi", "vmis", "virtualmachineinstance", "virtualmachineinstances"), "vmi"),
-}
+VM: Final = ("vm", "vms", "virtualmachine", "virtualmachines")
+VMI: Final = ("vmi", "vmis", "virtualmachineinstance", "virtualmachineinstances")
+_KINDS: Final = {**dict.fromkeys(VM, "vm"), **dict.fromkeys(VMI, "vmi")}
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
