@@ -12,14 +12,18 @@ from typing import NoReturn
 
 import aiohttp
 
+from virt_api.adapters.documents import Documents
 from virt_api.adapters.gate import Gate
 from virt_api.adapters.guests import Guests
 from virt_api.adapters.handlers import Handlers
 from virt_api.adapters.knowledge import Knowledge
 from virt_api.adapters.machines import Machines
+from virt_api.adapters.objects import Objects
+from virt_api.adapters.screens import Screens
 from virt_api.adapters.stream_metrics import StreamMeter
 from virt_api.adapters.streams import Streams
 from virt_api.adapters.subresources import Subresources
+from virt_api.adapters.tunnels import Tunnels
 from virt_api.adapters.webhooks import Webhooks
 from virt_api.plan.admission import prepare
 from virt_model.monitoring.row import Component
@@ -81,9 +85,17 @@ async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, s
         Webhooks(kube, knowledge, flags.namespace, clock, metrics).add_to(app)
         tls = client_context(flags.ca_file, flags.handler_certificates)
         handlers = Handlers(kube, session, tls, flags.namespace, flags.console_server_port)
-        streams = Streams(kube, handlers, StreamMeter(metrics, clock))
-        gate, machines, guests = Gate(kube, knowledge), Machines(kube), Guests(kube, handlers)
-        Subresources(kube, knowledge, gate, machines, guests, streams).add_to(app)
+        objects, meter = Objects(kube), StreamMeter(metrics, clock)
+        streams = Streams(objects, handlers, meter)
+        Documents(kube, knowledge).add_to(app)
+        Subresources(
+            gate=Gate(kube, knowledge),
+            machines=Machines(kube, objects),
+            guests=Guests(objects, handlers),
+            streams=streams,
+            screens=Screens(streams, meter),
+            tunnels=Tunnels(objects, meter),
+        ).add_to(app)
         certificate = ServingCertificate(flags.certificates, knowledge.client_ca)
         async with serving(app, flags.port, certificate.context(), flags.host) as port:
             started(port)

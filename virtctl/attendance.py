@@ -6,12 +6,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine
-from typing import Any
 
 import click
 
 from virt_runtime.access import Access
+from virt_runtime.race import first_of
 from virtctl.stream import Stream, opened
 from virtctl.terminal import raw_mode, show, typed
 
@@ -24,7 +23,7 @@ async def attend(access: Access, vmi: str, wait_seconds: float) -> None:
         click.echo(f"Successfully connected to {vmi} console. Press Ctrl+] or Ctrl+5 to exit console.", err=True)
         descriptor = sys.stdin.fileno() if sys.stdin else os.open(os.devnull, os.O_RDONLY)
         with raw_mode(descriptor):
-            await _first_of(stream.copy_to(show), _send_typed(descriptor, stream))
+            await first_of(stream.copy_to(show), _send_typed(descriptor, stream))
 
 
 def _end_by_signal() -> None:
@@ -38,16 +37,3 @@ def _end_by_signal() -> None:
 async def _send_typed(descriptor: int, stream: Stream) -> None:
     async for keys in typed(descriptor):
         await stream.send(keys)
-
-
-async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
-    """Until one of the ways ends; what it raised is raised."""
-    tasks = [asyncio.ensure_future(way) for way in ways]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 
+from virt_api.adapters.objects import Objects
 from virt_api.plan.lifecycle import VERBS, VM_SPEC, VM_STATUS, VMI_SPEC, Machine, Write, Writes, lost_race
 from virt_api.plan.options import is_dry, parse
 from virt_api.plan.status import VM, CallFailed, Failure, internal_error, not_found
@@ -22,26 +23,18 @@ _TARGETS: dict[str, tuple[Resource, str | None]] = {
 
 
 class Machines:
-    def __init__(self, kube: KubeClient) -> None:
-        self._kube = kube
+    def __init__(self, kube: KubeClient, objects: Objects) -> None:
+        self._kube, self._objects = kube, objects
 
     async def change(self, verb: str, namespace: str, name: str, body: bytes) -> None:
         """Carry out `verb`. Raises CallFailed, and ApiError where reading fails."""
         decide, kind = VERBS[verb]
         options = parse(body, kind)
-        vm = await self._find(VIRTUAL_MACHINES, namespace, name)
-        if vm is None:
-            raise CallFailed(not_found(VM, name))
-        vmi = await self._find(VIRTUAL_MACHINE_INSTANCES, namespace, name)
+        vm = await self._objects.vm(namespace, name)
+        vmi = await self._objects.vmi_if_any(namespace, name)
         writes = decide(Machine(vm=vm, vmi=vmi), options)
         await self._write(namespace, name, writes, dry_run=is_dry(options))
         LOG.info("%s: %s", verb, ", ".join(write.target for write in writes), extra=about(vm))
-
-    async def _find(self, resource: Resource, namespace: str, name: str) -> Json | None:
-        try:
-            return await self._kube.get(resource, namespace, name)
-        except NotFound:
-            return None
 
     async def _write(self, namespace: str, name: str, writes: Writes, *, dry_run: bool) -> None:
         done: list[Write] = []

@@ -24,6 +24,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     subresource: str
 
+    @property
+    def kind(self) -> str:
+        """The resource in the singular, as errors call it."""
+        return self.resource.removesuffix("s")
+
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who calls, as the front proxy vouches."""

@@ -11,7 +11,9 @@ GROUP = "subresources.kubevirt.io"
 VERSIONS = ("v1", "v1alpha3")
 SUBRESOURCES = (
     "virtualmachineinstances/vnc",
+    "virtualmachineinstances/vnc/screenshot",
     "virtualmachineinstances/console",
+    "virtualmachineinstances/portforward",
     "virtualmachineinstances/pause",
     "virtualmachineinstances/unpause",
     "virtualmachineinstances/reset",

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from aiohttp import web
 from yarl import URL
 
 from tests.fakes.kube import FakeKube, fake_kube
-from virt_api.adapters import streams
+from tests.unit.virt_api import rfb_server
+from virt_api.adapters import streams, tunnels
 from virt_api.main import flags_parser, serve
 from virt_model.monitoring.row import Component
 from virt_model.monitoring.table import rows_of
@@ -150,11 +152,14 @@ async def _handler(ca: trustme.CA) -> AsyncIterator[tuple[None, int]]:
     async def console(request: web.Request) -> web.StreamResponse:
         if request.match_info["name"] == "busy":
             return web.Response(status=503, text="taken")
-        if request.query.get("preserveSession") == "true":
+        if request.query.get("preserveSession") == "true" and request.match_info["name"] != "screen":
             said = {"X-Podvirt-Refusal": "Active VNC connection. Request denied."}
             return web.Response(status=503, headers=said)
         socket = web.WebSocketResponse(protocols=("plain.kubevirt.io",))
         await socket.prepare(request)
+        if request.match_info["name"] == "screen":
+            for start in range(0, len(rfb_server.EVERYTHING), 7):
+                await socket.send_bytes(rfb_server.EVERYTHING[start : start + 7])
         while request.match_info["name"] == "flood" and _open(request):
             await socket.send_bytes(bytes(CHUNK))
             FLOODED.append(CHUNK)
@@ -294,7 +299,9 @@ async def test_documents_are_for_everybody(tmp_path: Path) -> None:
         names = [entry["name"] for entry in (await read(SUBRESOURCES))["resources"]]
         assert names == [
             "virtualmachineinstances/vnc",
+            "virtualmachineinstances/vnc/screenshot",
             "virtualmachineinstances/console",
+            "virtualmachineinstances/portforward",
             "virtualmachineinstances/pause",
             "virtualmachineinstances/unpause",
             "virtualmachineinstances/reset",
@@ -447,6 +454,124 @@ async def test_an_action_is_done_by_the_guests_node(tmp_path: Path) -> None:
         assert code == 400 and message.startswith("Can not unmarshal Request body to struct, error: ")
         api.allowed = False
         assert await put("x", "pause") == (401, "RBAC says no")
+
+
+async def test_a_picture_of_a_screen(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        for name in ("x", "screen"):
+            api.fake.put(VMIS, _vmi(name))
+
+        async def shoot(name: str) -> tuple[int, str, bytes]:
+            path = CONSOLE.replace("/x/console", f"/{name}/vnc/screenshot")
+            async with api.front.get(f"{api.url}{path}?moveCursor=true", headers=ALICE) as answer:
+                return answer.status, answer.content_type, await answer.read()
+
+        code, kind, data = await shoot("screen")
+        assert (code, kind) == (200, "image/png")
+        assert data[:8] == b"\x89PNG\r\n\x1a\n" and data[16:24] == bytes([0, 0, 0, 3, 0, 0, 0, 2])
+        assert api.reviews[-1]["spec"]["resourceAttributes"]["subresource"] == "vnc/screenshot"
+        code, kind, data = await shoot("x")
+        assert (code, kind) == (500, "application/json")
+        assert b"Active VNC connection. Request denied." in data, "it is not taken from who looks"
+
+
+def _served(name: str = "x") -> dict[str, Any]:
+    vmi = _vmi(name)
+    return {**vmi, "status": {**vmi["status"], "interfaces": [{"name": "default", "ipAddress": "127.0.0.1"}]}}
+
+
+async def test_a_port_of_a_guest_is_forwarded(tmp_path: Path) -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            if data == b"bye":
+                break
+            writer.write(data)
+        writer.close()
+
+    async with bench(tmp_path) as api, await asyncio.start_server(echo, "127.0.0.1", 0) as guest:
+        port = guest.sockets[0].getsockname()[1]
+        api.fake.put(VMIS, _served())
+        vmi = CONSOLE.replace("console", "portforward")
+        for path in (f"{vmi}/{port}", f"{vmi}/{port}/tcp"):
+            async with api.front.ws_connect(api.url + path, protocols=("plain.kubevirt.io",), headers=ALICE) as tunnel:
+                assert tunnel.protocol == "plain.kubevirt.io"
+                await tunnel.send_bytes(b"SSH-2.0")
+                assert await tunnel.receive_bytes(timeout=5) == b"SSH-2.0"
+                await tunnel.send_bytes(b"bye")
+                assert (await tunnel.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+            asked = api.reviews[-1]["spec"]["resourceAttributes"]
+            assert (asked["verb"], asked["subresource"]) == ("get", "portforward"), (
+                "port and protocol are no part of it"
+            )
+
+
+async def test_a_vms_port_takes_datagrams(tmp_path: Path) -> None:
+    class Echo(asyncio.DatagramProtocol):
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, address: Any) -> None:
+            self.transport.sendto(data * 2, address)
+
+    async with bench(tmp_path) as api:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Echo, ("127.0.0.1", 0))
+        port = transport.get_extra_info("sockname")[1]
+        api.fake.put(VMIS, _served())
+        api.fake.put(VMS, {**_vm("Always"), "status": {"created": True}})
+        url = f"{api.url}{ONE}/portforward/{port}/udp"
+        async with api.front.ws_connect(url, headers=ALICE) as tunnel:
+            for message in (b"one", b"two"):
+                await tunnel.send_bytes(message)
+                assert await tunnel.receive_bytes(timeout=5) == message * 2
+        transport.close()
+        async with api.front.ws_connect(url, headers=ALICE) as tunnel:
+            await tunnel.send_bytes(b"anybody?")
+            end = await tunnel.receive(timeout=5)
+            assert end.type is aiohttp.WSMsgType.CLOSE, "nobody listens on the port"
+
+
+async def test_why_a_port_is_not_forwarded(tmp_path: Path) -> None:
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        async with bench(tmp_path) as api:
+            upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+            headers = {**ALICE, **upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+
+            async def refused(path: str) -> tuple[int, str]:
+                async with api.front.get(api.url + path, headers=headers) as answer:
+                    return answer.status, (await answer.json())["message"]
+
+            assert await refused(f"{ONE}/portforward/{port}") == (
+                404,
+                'virtualmachine.kubevirt.io "x" not found',
+            )
+            api.fake.put(VMS, _vm())
+            code, message = await refused(f"{ONE}/portforward/{port}")
+            assert (code, message.rpartition(": ")[2]) == (409, "VMI is not started")
+            api.fake.put(VMIS, _served())
+            assert await refused(f"{CONSOLE.replace('console', 'portforward')}/{port}") == (
+                500,
+                f"Internal error occurred: dialing VM: dial tcp 127.0.0.1:{port}: connect: connection refused",
+            )
+
+
+async def test_a_caller_who_does_not_take_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tunnels, "SLOW_SECONDS", 0.5)
+    gone = asyncio.Event()
+
+    async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(bytes(CHUNK))
+                await writer.drain()
+        gone.set()
+
+    async with bench(tmp_path) as api, await asyncio.start_server(flood, "127.0.0.1", 0) as guest:
+        api.fake.put(VMIS, _served())
+        path = f"{CONSOLE.replace('console', 'portforward')}/{guest.sockets[0].getsockname()[1]}"
+        async with api.front.ws_connect(api.url + path, headers=ALICE):
+            await asyncio.wait_for(gone.wait(), 20)
 
 
 async def test_an_admission_review_is_answered_and_rubbish_refused(tmp_path: Path) -> None:

@@ -1,0 +1,149 @@
+"""Port-forwards: a caller's WebSocket, and a connection from here to a port of the guest, TCP or UDP.
+
+The guest is called before the caller is answered, so that a closed port is an ordinary HTTP answer. What is held
+between the two is bounded: a chunk of a TCP stream, or a few datagrams (what comes when they are full is lost, as
+it is elsewhere). A caller who does not take what the guest sends is dropped after a while; a guest that does not
+holds up its caller, who may leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+import aiohttp
+from aiohttp import web
+
+from virt_api.adapters import caller
+from virt_api.adapters.objects import Objects
+from virt_api.adapters.stream_metrics import StreamMeter
+from virt_api.plan.status import VM, CallFailed
+from virt_api.plan.tunnel import End, end_of, not_started, unanswered
+from virt_runtime.keepalive import notice_dead_peer
+from virt_runtime.race import first_of
+
+LOG = logging.getLogger(__name__)
+DIAL_TIMEOUT = 10.0  # seconds
+SLOW_SECONDS = 60.0  # that a caller may take to accept a message
+CHUNK = 1 << 16  # bytes
+DATAGRAMS = 64  # that wait for a caller
+STREAM = "portforward"
+
+
+class Tunnel(Protocol):
+    """A connection to a port of a guest."""
+
+    async def read(self) -> bytes | None:
+        """What came next; None at the end. Raises OSError."""
+
+    async def write(self, data: bytes) -> None:
+        """Raises OSError."""
+
+    def close(self) -> None: ...
+
+
+class Tunnels:
+    def __init__(self, objects: Objects, meter: StreamMeter) -> None:
+        self._objects, self._meter = objects, meter
+
+    async def serve(self, request: web.Request, kind: str, namespace: str, name: str) -> web.StreamResponse:
+        """Connect the request to the port in its path until either side ends it. Raises CallFailed before that."""
+        here = caller.socket_of(request)
+        if kind == VM and (failure := not_started(await self._objects.vm(namespace, name))):
+            raise CallFailed(failure)
+        vmi = await self._objects.vmi(namespace, name)
+        there = await _dial(end_of(vmi, request.match_info["port"], request.match_info.get("protocol", "tcp")))
+        try:
+            await caller.answer(here, request)
+            with self._meter.open(STREAM, namespace, name):
+                await first_of(_to_guest(here, there), _to_caller(there, here))
+        except (OSError, aiohttp.ClientError) as error:
+            LOG.debug("port-forward ended: %s", error)
+        finally:
+            there.close()
+        await here.close()
+        return here
+
+
+async def _to_guest(here: web.WebSocketResponse, there: Tunnel) -> None:
+    async for message in here:
+        if message.type is aiohttp.WSMsgType.BINARY:
+            await there.write(message.data)
+        elif message.type is aiohttp.WSMsgType.TEXT:
+            await there.write(message.data.encode())
+
+
+async def _to_caller(there: Tunnel, here: web.WebSocketResponse) -> None:
+    while (data := await there.read()) is not None:
+        async with asyncio.timeout(SLOW_SECONDS):
+            await here.send_bytes(data)
+
+
+async def _dial(end: End) -> Tunnel:
+    """Raises CallFailed."""
+    try:
+        async with asyncio.timeout(DIAL_TIMEOUT):
+            return await _DIALS[end.protocol](end)
+    except OSError as error:
+        raise CallFailed(unanswered(end, error)) from error
+
+
+class _Tcp:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        notice_dead_peer(writer)
+
+    @classmethod
+    async def dial(cls, end: End) -> Tunnel:
+        return cls(*await asyncio.open_connection(end.host, end.port, limit=CHUNK))
+
+    async def read(self) -> bytes | None:
+        return await self._reader.read(CHUNK) or None
+
+    async def write(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Udp(asyncio.DatagramProtocol):
+    """A port that nobody listens on is an end too: the guest's kernel says so, once it was written to."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[bytes | OSError | None] = asyncio.Queue(DATAGRAMS)
+        self._transport: asyncio.DatagramTransport
+
+    @classmethod
+    async def dial(cls, end: End) -> Tunnel:
+        loop = asyncio.get_running_loop()
+        made = cls()
+        made._transport, _ = await loop.create_datagram_endpoint(lambda: made, remote_addr=(end.host, end.port))
+        return made
+
+    def datagram_received(self, data: bytes, _address: object) -> None:
+        self._take(data)
+
+    def error_received(self, error: Exception) -> None:
+        self._take(error if isinstance(error, OSError) else OSError(str(error)))
+
+    def _take(self, item: bytes | OSError) -> None:
+        if not self._waiting.full():
+            self._waiting.put_nowait(item)
+
+    async def read(self) -> bytes | None:
+        item = await self._waiting.get()
+        if isinstance(item, OSError):
+            raise item
+        return item
+
+    async def write(self, data: bytes) -> None:
+        self._transport.sendto(data)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+_DIALS = {"tcp": _Tcp.dial, "udp": _Udp.dial}
