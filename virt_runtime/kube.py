@@ -204,7 +204,7 @@ class KubeClient:
         query: dict[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Any:
-        """Any path of the API: decoded JSON, or text where the answer is not JSON."""
+        """Any path of the API: decoded JSON; where the answer is not JSON, bytes of an image or text."""
         return await self._transport.request(method, path, query=query, body=body, content_type=content_type)
 
     def watch(

@@ -70,7 +70,7 @@ class Transport:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> Any:
-        """Decoded JSON of the answer (text where it is not JSON). Raises `ApiError`."""
+        """Decoded JSON of the answer (bytes of an image, else text, where it is not JSON). Raises `ApiError`."""
         data = None if body is None else msgspec.json.encode(body)
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1
@@ -153,6 +153,8 @@ class _Sent:
 def _decode(answer: aiohttp.ClientResponse, content: bytes) -> Any:
     if answer.content_type == "application/json":
         return msgspec.json.decode(content) if content else {}
+    if answer.content_type.startswith("image/"):
+        return content
     return content.decode(errors="replace")
 
 

@@ -20,10 +20,12 @@ from virtctl.failure import CommandFailed
 from virtctl.flags import cluster_flags, without_command
 from virtctl.guest_power import pause, reset, soft_reboot, unpause
 from virtctl.permitted_devices import permitted_devices
+from virtctl.port_forward import port_forward
 from virtctl.power import restart, start, stop
 from virtctl.ssh import scp, ssh
 from virtctl.top import top
 from virtctl.version import version
+from virtctl.vnc import vnc
 from virtctl.why import why
 
 _FAILED = 1
@@ -69,6 +71,7 @@ COMMANDS: tuple[click.Command, ...] = (
     help_,
     pause,
     permitted_devices,
+    port_forward,
     reset,
     restart,
     scp,
@@ -79,6 +82,7 @@ COMMANDS: tuple[click.Command, ...] = (
     top,
     unpause,
     version,
+    vnc,
     why,
 )
 for command in COMMANDS:

@@ -36,18 +36,23 @@ class Stream:
 
     async def copy_to(self, show: Callable[[bytes], None]) -> None:
         """Until the other side closes. Raises Disconnected where it just went away."""
+        async for data in self.received():
+            show(data)
+
+    async def received(self) -> AsyncIterator[bytes]:
+        """What the other side says, until it closes. Raises Disconnected where it just went away."""
         async for message in self.socket:
             if message.type is aiohttp.WSMsgType.BINARY:
-                show(message.data)
+                yield message.data
             elif message.type is aiohttp.WSMsgType.TEXT:
-                show(message.data.encode())
+                yield message.data.encode()
         if self.socket.close_code in (None, aiohttp.WSCloseCode.ABNORMAL_CLOSURE):
             raise Disconnected("websocket: close 1006 (abnormal closure): unexpected EOF")
 
 
 @contextlib.asynccontextmanager
-async def opened(access: Access, path: str, wait_seconds: float) -> AsyncIterator[Stream]:
-    """A stream at a path of the API, as soon as there is one. Raises StreamFailed."""
+async def opened(access: Access, path: str, wait_seconds: float | None = None) -> AsyncIterator[Stream]:
+    """A stream at a path of the API; with a number of seconds, as soon as there is one. Raises StreamFailed."""
     connector = aiohttp.TCPConnector(ssl=access.tls or False)
     async with aiohttp.ClientSession(connector=connector) as session:
         socket = await _dial_until(session, access, path, wait_seconds)
@@ -58,34 +63,32 @@ async def opened(access: Access, path: str, wait_seconds: float) -> AsyncIterato
 
 
 async def _dial_until(
-    session: aiohttp.ClientSession, access: Access, path: str, wait_seconds: float
+    session: aiohttp.ClientSession, access: Access, path: str, wait_seconds: float | None
 ) -> aiohttp.ClientWebSocketResponse:
-    deadline = asyncio.get_running_loop().time() + wait_seconds
-    while (socket := await _dial(session, access, path)) is None:
-        if asyncio.get_running_loop().time() + RETRY_SECONDS > deadline:
-            raise StreamFailed("Timeout trying to connect to the virtual machine instance")
+    deadline = asyncio.get_running_loop().time() + (wait_seconds or 0.0)
+    while True:
+        try:
+            return await _dial(session, access, path)
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status != _NOT_YET or wait_seconds is None:
+                raise StreamFailed(_told(error.status)) from error
+            if asyncio.get_running_loop().time() + RETRY_SECONDS > deadline:
+                raise StreamFailed("Timeout trying to connect to the virtual machine instance") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise StreamFailed(f"Can't connect to {access.server}: {error}") from error
         await asyncio.sleep(RETRY_SECONDS)
-    return socket
 
 
-async def _dial(session: aiohttp.ClientSession, access: Access, path: str) -> aiohttp.ClientWebSocketResponse | None:
-    """None where it is too early."""
+async def _dial(session: aiohttp.ClientSession, access: Access, path: str) -> aiohttp.ClientWebSocketResponse:
     token = access.token()
     headers = [*access.headers, *([("Authorization", f"Bearer {token}")] if token else [])]
-    try:
-        return await session.ws_connect(
-            access.server + path,
-            protocols=(SUBPROTOCOL,),
-            headers=headers,
-            server_hostname=access.server_name,
-            max_msg_size=_LONGEST_MESSAGE,
-        )
-    except aiohttp.WSServerHandshakeError as error:
-        if error.status == _NOT_YET:
-            return None
-        raise StreamFailed(_told(error.status)) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise StreamFailed(f"Can't connect to {access.server}: {error}") from error
+    return await session.ws_connect(
+        access.server + path,
+        protocols=(SUBPROTOCOL,),
+        headers=headers,
+        server_hostname=access.server_name,
+        max_msg_size=_LONGEST_MESSAGE,
+    )
 
 
 def _told(status: int) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import termios
 import tty
 from collections.abc import AsyncIterator, Iterator
 
 ESCAPE = 29  # Ctrl+], and Ctrl+5 on most terminals
-_CHUNK = 1024  # bytes
+_CHUNK = 1 << 15  # bytes
 
 
 @contextlib.contextmanager
@@ -30,12 +31,18 @@ def raw_mode(descriptor: int) -> Iterator[None]:
 
 async def typed(descriptor: int) -> AsyncIterator[bytes]:
     """What is typed, until the escape key or the end of the pipe."""
-    while chunk := await _read(descriptor):
+    async for chunk in chunks(descriptor):
         before, escape, _ = chunk.partition(bytes([ESCAPE]))
         if before:
             yield before
         if escape:
             return
+
+
+async def chunks(descriptor: int) -> AsyncIterator[bytes]:
+    """What comes in, as it is, until the end of the pipe."""
+    while chunk := await _read(descriptor):
+        yield chunk
 
 
 async def _read(descriptor: int) -> bytes:
@@ -62,3 +69,11 @@ def show(data: bytes) -> None:
     """Print what the guest said, as it is and at once."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def end_by_signal() -> None:
+    """SIGTERM and SIGHUP end the present task like a failure would: the terminal is given back."""
+    task = asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)

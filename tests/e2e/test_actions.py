@@ -1,9 +1,18 @@
-"""Actions on a guest that runs, on one VM that serves all checks: started paused, let run, paused, rebooted, reset."""
+"""What is done to a guest that runs, and its ports and screen; one VM serves many checks."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from tests.e2e.harness import vms
-from tests.e2e.harness.cluster import Cluster
+from tests.e2e.harness.cluster import REPO, Cluster
 from tests.e2e.harness.console import LOGIN, Console
 from tests.e2e.harness.guests import vm
+from tests.e2e.harness.rest import call, one
 from tests.e2e.harness.waiting import holds, until
 
 
@@ -77,3 +86,94 @@ def test_a_guest_started_paused_let_run_paused_and_rebooted(cluster: Cluster, na
 
     until("every action has its event", told)
     assert not [kind for kind, _ in vms.reasons(cluster, namespace, "still") if kind == "Warning"]
+
+
+@contextmanager
+def helper(cluster: Cluster, namespace: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A virtctl that keeps running."""
+    command = [sys.executable, "-m", "virtctl", "--kubeconfig", cluster.kubeconfig, *words, "-n", namespace]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=REPO, stdin=pipe, stdout=pipe, stderr=pipe)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+def local_port(process: subprocess.Popen[bytes]) -> int:
+    assert process.stderr
+    return int(process.stderr.readline().split()[2].rpartition(b":")[2])
+
+
+@contextmanager
+def forwarded(cluster: Cluster, namespace: str, target: str, port: int) -> Iterator[socket.socket]:
+    """A connection to a TCP port of a guest."""
+    with (
+        helper(cluster, namespace, "port-forward", target, f"0:{port}") as forward,
+        socket.create_connection(("127.0.0.1", local_port(forward)), 30) as client,
+    ):
+        yield client
+
+
+def no_stream(cluster: Cluster, path: str) -> str:
+    """Why a WebSocket is refused."""
+    return call(cluster, "GET", path, upgrade=True).message
+
+
+def received(client: socket.socket, wanted: bytes) -> bytes:
+    """Everything that came until `wanted`, or the end."""
+    client.settimeout(30)
+    data = b""
+    while wanted not in data and (more := client.recv(4096)):
+        data += more
+    return data
+
+
+def test_ports_and_the_screen_of_a_guest(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    cluster.create(vm("open", namespace, strategy="Halted"))
+    assert "VMI is not started" in no_stream(cluster, f"{one(namespace, 'vm', 'open')}/portforward/7")
+    said(cluster, namespace, "start", "open")
+    vms.running(cluster, namespace, "open")
+    with Console(cluster, namespace, "open") as console:
+        console.login()
+        with forwarded(cluster, namespace, "vm/open", 7) as client:
+            client.sendall(b"through the API server\n")
+            assert received(client, b"\n") == b"through the API server\n"
+        with forwarded(cluster, namespace, "vmi/open", 80) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert b"200 OK" in received(client, b"</html>").splitlines()[0]
+        with helper(cluster, namespace, "port-forward", "--stdio", f"vmi/open/{namespace}", "7") as forward:
+            assert forward.stdin and forward.stdout
+            forward.stdin.write(b"SSH-2.0\n")
+            forward.stdin.flush()
+            assert forward.stdout.readline() == b"SSH-2.0\n"
+        console.send("nc -u -l -p 9 -e /bin/cat &")
+        with helper(cluster, namespace, "port-forward", "vmi/open", "udp/0:9") as forward:
+            there = ("127.0.0.1", local_port(forward))
+            with socket.socket(type=socket.SOCK_DGRAM) as client:
+                client.settimeout(2)
+
+                def answered() -> bool:
+                    client.sendto(b"ping", there)
+                    return client.recv(100) == b"ping"
+
+                until("the guest repeats a datagram", answered, 30)
+        refusal = no_stream(cluster, f"{one(namespace, 'vmi', 'open')}/portforward/8")
+        assert "dialing VM: dial tcp " in refusal and refusal.endswith(":8: connect: connection refused")
+
+    picture = tmp_path / "screen.png"
+    assert said(cluster, namespace, "vnc", "screenshot", "open", "-f", str(picture), "-m") == ""
+    data = picture.read_bytes()
+    assert data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) > 500
+    with helper(cluster, namespace, "vnc", "open", "--proxy-only") as proxy:
+        assert proxy.stdout
+        port = json.loads(proxy.stdout.readline())["port"]
+        with socket.create_connection(("127.0.0.1", port), 30) as viewer:
+            assert received(viewer, b"\n") == b"RFB 003.008\n"
+            preserved = no_stream(cluster, f"{one(namespace, 'vmi', 'open')}/vnc?preserveSession=true")
+            assert preserved.endswith("application info: Active VNC connection. Request denied.")
+            assert "Active VNC connection" in refused(cluster, namespace, "vnc", "screenshot", "open", "-f", "-")
+            with helper(cluster, namespace, "vnc", "open", "--proxy-only") as second:
+                assert second.stdout and second.stdout.readline()
+                assert viewer.recv(100) == b"", "the second one has taken the screen over"

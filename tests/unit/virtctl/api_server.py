@@ -61,6 +61,26 @@ class ApiServer:
         socket = web.WebSocketResponse(protocols=("plain.kubevirt.io",))
         await socket.prepare(request)
         await socket.send_bytes(b"welcome\r\n")
+        await self._repeat(request, socket)
+        return socket
+
+    async def tunnel(self, request: web.Request) -> web.StreamResponse:
+        """Repeats what it is told, as `console` does; the VMI `deaf` has no such port."""
+        self.calls.append((request.method, request.path, None))
+        if request.match_info["name"] == "deaf":
+            return web.Response(status=500)
+        socket = web.WebSocketResponse(protocols=("plain.kubevirt.io",))
+        await socket.prepare(request)
+        await self._repeat(request, socket)
+        return socket
+
+    async def screenshot(self, request: web.Request) -> web.Response:
+        self.calls.append((request.method, request.path_qs, None))
+        if request.match_info["name"] == "deaf":
+            return web.json_response({"kind": "Status", "message": "VMI is not running", "code": 400}, status=400)
+        return web.Response(body=b"\x89PNG\xff", content_type="image/png")
+
+    async def _repeat(self, request: web.Request, socket: web.WebSocketResponse) -> None:
         async for message in socket:
             if b"bye" in message.data:
                 break
@@ -69,7 +89,6 @@ class ApiServer:
                 request.transport.abort()
                 break
             await socket.send_bytes(b"<" + message.data + b">")
-        return socket
 
 
 @contextlib.contextmanager
@@ -86,7 +105,11 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         app.router.add_get(f"{GROUP}/v1/version", made.version)
         app.router.add_get(f"{GROUP}/v1/namespaces/{{ns}}/virtualmachineinstances/{{name}}/console", made.console)
         for kind in ("virtualmachines", "virtualmachineinstances"):
-            app.router.add_put(f"{GROUP}/v1/namespaces/{{ns}}/{kind}/{{name}}/{{verb}}", made.change)
+            one = f"{GROUP}/v1/namespaces/{{ns}}/{kind}/{{name}}"
+            app.router.add_put(f"{one}/{{verb}}", made.change)
+            app.router.add_get(f"{one}/portforward/{{port}}/{{protocol}}", made.tunnel)
+            app.router.add_get(f"{one}/vnc", made.tunnel)
+            app.router.add_get(f"{one}/vnc/screenshot", made.screenshot)
         app.router.add_get("/apis/kubevirt.io/v1/namespaces/{ns}/virtualmachines/{name}", made.vm)
         async with serving(app, 0, None, "127.0.0.1") as port:
             _write_kubeconfig(Path(made.kubeconfig), port)
