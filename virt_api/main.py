@@ -16,9 +16,12 @@ from virt_api.adapters.documents import Documents
 from virt_api.adapters.gate import Gate
 from virt_api.adapters.guests import Guests
 from virt_api.adapters.handlers import Handlers
+from virt_api.adapters.inquiries import Inquiries
 from virt_api.adapters.knowledge import Knowledge
 from virt_api.adapters.machines import Machines
+from virt_api.adapters.moves import Moves
 from virt_api.adapters.objects import Objects
+from virt_api.adapters.profiling import Profiling
 from virt_api.adapters.screens import Screens
 from virt_api.adapters.stream_metrics import StreamMeter
 from virt_api.adapters.streams import Streams
@@ -78,7 +81,7 @@ async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, s
         tasks.create_task(knowledge.run())
         await knowledge.wait()
         prepare()
-        app = operations_app(metrics)
+        app = operations_app(metrics, may_profile=lambda: knowledge.config.cluster_profiler)
         clock = RealClock()
         metrics.gauge("kubevirt_info").labels(platform.python_version(), VERSION).set(1)
         metrics.gauge("kubevirt_virt_api_ready_status").labels().set(1)
@@ -88,10 +91,13 @@ async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, s
         objects, meter = Objects(kube), StreamMeter(metrics, clock)
         streams = Streams(objects, handlers, meter)
         Documents(kube, knowledge).add_to(app)
+        Profiling(kube, session, knowledge, flags.namespace).add_to(app)
         Subresources(
             gate=Gate(kube, knowledge),
             machines=Machines(kube, objects),
+            moves=Moves(kube, objects),
             guests=Guests(objects, handlers),
+            inquiries=Inquiries(objects, knowledge),
             streams=streams,
             screens=Screens(streams, meter),
             tunnels=Tunnels(objects, meter),

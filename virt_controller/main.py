@@ -32,7 +32,7 @@ from virt_runtime.process import run_daemon, together
 from virt_runtime.queue import WorkQueue
 from virt_runtime.queue_metrics import QueueMeter
 from virt_runtime.reflector import Reflector
-from virt_runtime.resources import KUBEVIRTS
+from virt_runtime.resources import KUBEVIRTS, Json
 from virt_runtime.serve import operations_app, serving
 from virt_runtime.store import Store
 from virt_runtime.tls import ServingCertificate
@@ -87,16 +87,28 @@ async def run(options: argparse.Namespace) -> None:
             await controllers.run()
 
         tls = ServingCertificate(CERTIFICATES).context() if CERTIFICATES.is_dir() else None
-        app = operations_app(metrics, is_leader=lambda: elector.is_leader)
+        settings = Settings(kube, options.namespace)
+        app = operations_app(
+            metrics, is_leader=lambda: elector.is_leader, may_profile=lambda: settings.config.cluster_profiler
+        )
         async with serving(app, options.port, tls):
-            await together(_follow_verbosity(kube, options.namespace), elector.run(lead))
+            await together(settings.run(), elector.run(lead))
 
 
-async def _follow_verbosity(kube: KubeClient, namespace: str) -> None:
-    """Every replica's log follows the configuration; nothing else is watched by those that do not lead."""
-    reflector = Reflector(kube, KUBEVIRTS, Store(), namespace)
-    reflector.subscribe(lambda _old, new: log.set_verbosity(from_kubevirt(new).verbosity(COMPONENT)))
-    await reflector.run()
+class Settings:
+    """The configuration as every replica follows it: the log obeys at once. Nothing else is watched without leading."""
+
+    def __init__(self, kube: KubeClient, namespace: str) -> None:
+        self.config = from_kubevirt(None)
+        self._reflector = Reflector(kube, KUBEVIRTS, Store(), namespace)
+        self._reflector.subscribe(self._changed)
+
+    async def run(self) -> None:
+        await self._reflector.run()
+
+    def _changed(self, _old: Json | None, new: Json | None) -> None:
+        self.config = from_kubevirt(new)
+        log.set_verbosity(self.config.verbosity(COMPONENT))
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

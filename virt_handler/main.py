@@ -120,6 +120,9 @@ class Node:
             return "the kubelet has not taken the device plugins yet"
         return None if self._heartbeat.beaten.is_set() else "the API has not taken a heartbeat yet"
 
+    def may_profile(self) -> bool:
+        return self._caches.config().cluster_profiler
+
     def _labels(self) -> dict[str, str] | None:
         if self._facts is None:
             return None
@@ -183,7 +186,7 @@ async def run(flags: argparse.Namespace) -> None:
         node = Node(kube, metrics, flags, kvm_usable=not problem)
         consoles = console_app(flags.pods_dir, node.observer.named, node.actions.do)
         trusted = ServingCertificate(certificate.pair, _bundle(flags.ca_file), clients_required=True)
-        operations = operations_app(metrics, node.unhealthy)
+        operations = operations_app(metrics, node.unhealthy, may_profile=node.may_profile)
         async with (
             serving(operations, flags.port, ServingCertificate(certificate.pair).context()),
             serving(consoles, flags.console_port, trusted.context()),

@@ -85,6 +85,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     minimum_reserve_pvc_bytes: int = 131072
     less_pvc_space_toleration: int = 10  # percent
     log_verbosity: dict[str, Any] = {}
+    cluster_profiler: bool = False
     gates_on: frozenset[str] = frozenset()
     gates_off: frozenset[str] = frozenset()
 
@@ -131,6 +132,7 @@ def _developer(developer: Json) -> dict[str, Any]:
         "minimum_reserve_pvc_bytes": _get(developer, int, "minimumReservePVCBytes"),
         "less_pvc_space_toleration": _get(developer, int, "pvcTolerateLessSpaceUpToPercent"),
         "log_verbosity": _get(developer, dict, "logVerbosity"),
+        "cluster_profiler": _get(developer, bool, "clusterProfiler"),
         "gates_on": frozenset(_get(developer, list, "featureGates") or ()),
         "gates_off": frozenset(_get(developer, list, "disabledFeatureGates") or ()),
     }

@@ -1,4 +1,4 @@
-"""A component's own HTTP server: /metrics, /healthz, /leader, and whatever routes the component adds."""
+"""A component's own HTTP server: /metrics, /healthz, /leader, the profiler, and whatever routes the component adds."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 from aiohttp import web
 
 from .metrics import CONTENT_TYPE, Metrics
+from .profiler import Profiler
+
+JSON = "application/json"
 
 
 def operations_app(
@@ -16,8 +20,12 @@ def operations_app(
     healthy: Callable[[], str | None] = lambda: None,
     is_leader: Callable[[], bool] | None = None,
     client_max_size: int = 8 * 1024 * 1024,
+    may_profile: Callable[[], bool] | None = None,
 ) -> web.Application:
-    """`healthy` gives None, or what is wrong (answered as 500). `/leader` exists only with `is_leader`."""
+    """`healthy` gives None, or what is wrong (answered as 500).
+
+    `/leader` exists only with `is_leader`, the profiler only with `may_profile`, which says whether it may be used now.
+    """
     app = web.Application(client_max_size=client_max_size)
 
     async def show_metrics(_request: web.Request) -> web.Response:
@@ -35,7 +43,28 @@ def operations_app(
             return web.json_response({"apiserver": {"leader": str(is_leader()).lower()}})
 
         app.router.add_get("/leader", show_leader)
+    if may_profile is not None:
+        _add_profiler(app, may_profile)
     return app
+
+
+def _add_profiler(app: web.Application, allowed: Callable[[], bool]) -> None:
+    """/start-profiler, /stop-profiler, /dump-profiler."""
+    profiler = Profiler()
+
+    async def act(request: web.Request) -> web.Response:
+        if not allowed():
+            return web.Response(status=403, text="the cluster's profiler is switched off")
+        match request.match_info["command"]:
+            case "start":
+                profiler.start()
+            case "stop":
+                profiler.stop()
+            case _:
+                return web.Response(body=msgspec.json.encode({"pprofData": profiler.dump()}), content_type=JSON)
+        return web.Response()
+
+    app.router.add_get("/{command:start|stop|dump}-profiler", act)
 
 
 @contextlib.asynccontextmanager

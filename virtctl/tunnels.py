@@ -58,6 +58,7 @@ async def through_stdio(end: End, port: Forward) -> None:
 
 async def serve(end: End, address: str, ports: list[Forward]) -> None:
     """Until cancelled. Raises OSError where a local port cannot be had."""
+    end_by_signal()
     async with contextlib.AsyncExitStack() as stack:
         for port in ports:
             listen = _listen_udp if port.protocol == "udp" else _listen_tcp
@@ -111,8 +112,11 @@ async def _listen_tcp(end: End, address: str, port: Forward) -> AsyncIterator[in
         finally:
             writer.close()
 
-    async with await asyncio.start_server(connected, address, port.local, limit=CHUNK) as server:
+    server = await asyncio.start_server(connected, address, port.local, limit=CHUNK)
+    try:
         yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
 
 
 async def _read(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ from tests.e2e.harness import vms
 from tests.e2e.harness.cluster import REPO, Cluster
 from tests.e2e.harness.console import LOGIN, Console
 from tests.e2e.harness.guests import vm
-from tests.e2e.harness.rest import call, one
+from tests.e2e.harness.rest import SUBRESOURCES, call, one
 from tests.e2e.harness.waiting import holds, until
 
 
@@ -177,3 +177,42 @@ def test_ports_and_the_screen_of_a_guest(cluster: Cluster, namespace: str, tmp_p
             with helper(cluster, namespace, "vnc", "open", "--proxy-only") as second:
                 assert second.stdout and second.stdout.readline()
                 assert viewer.recv(100) == b"", "the second one has taken the screen over"
+
+
+def test_questions_and_refusals(cluster: Cluster, namespace: str) -> None:
+    made = vm("asked", namespace, strategy="Halted")
+    cluster.create(made)
+    stored = cluster.get("vm", "asked", namespace)
+    assert stored
+    assert json.loads(said(cluster, namespace, "expand", "--vm", "asked", "-o", "json"))["spec"] == stored["spec"]
+    namespaced = f"{SUBRESOURCES}/namespaces/{namespace}"
+    named = {**made, "spec": {**made["spec"], "instancetype": {"name": "u1"}}}
+    answer = call(cluster, "PUT", f"{namespaced}/expand-vm-spec", named)
+    assert (answer.status, answer.message) == (
+        400,
+        'virtualmachineclusterinstancetypes.instancetype.kubevirt.io "u1" not found',
+    )
+    asked, vmi = one(namespace, "vm", "asked"), one(namespace, "vmi", "asked")
+    missing = 'virtualmachineinstance.kubevirt.io "asked" not found'
+    volume = {"name": "root", "disk": {"disk": {}}, "volumeSource": {"dataVolume": {"name": "x"}}}
+    for method, path, body, code, message in (
+        ("GET", f"{asked}/objectgraph", None, 400, "ObjectGraph feature gate not enabled"),
+        ("PUT", f"{asked}/migrate", {}, 404, missing),
+        ("PUT", f"{asked}/evacuate/cancel", {}, 409, "VMI is not started"),
+        ("PUT", f"{asked}/addvolume", volume, 400, "Unable to add volume [root] because volume with that name already"),
+        ("PUT", f"{asked}/removememorydump", None, 409, "no association found"),
+        ("PUT", f"{vmi}/backup", {}, 400, "'IncrementalBackup' feature gate is not enabled"),
+        ("PUT", f"{vmi}/pause", None, 404, missing),
+        ("PUT", f"{asked}/dance", None, 404, "the server could not find the requested resource"),
+    ):
+        answer = call(cluster, method, path, body)
+        assert (answer.status, message in answer.message) == (code, True), (path, answer)
+    answer = call(cluster, "GET", f"{vmi}/sev/fetchcertchain")
+    assert (answer.status, answer.body.decode()) == (500, missing)
+    answer = call(cluster, "GET", f"{SUBRESOURCES}/start-cluster-profiler")
+    why = 'Unable to start profiler. "ClusterProfiler" feature gate must be enabled'
+    assert (answer.status, answer.body.decode()) == (403, why)
+    listed = call(cluster, "GET", SUBRESOURCES).json()["resources"]
+    assert {"expand-vm-spec", "virtualmachines/migrate", "virtualmachineinstances/portforward"} <= {
+        each["name"] for each in listed
+    }

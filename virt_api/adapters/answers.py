@@ -19,6 +19,8 @@ def json_answer(body: Any, status: int = 200) -> web.Response:
 
 
 def failure_answer(failure: Failure) -> web.Response:
+    if failure.as_text:
+        return web.Response(status=failure.code, text=failure.message)
     return json_answer(failure.as_json(), failure.code)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from aiohttp import web
@@ -11,11 +11,13 @@ from virt_api.adapters.answers import Handler, answering_failures, failure_answe
 from virt_api.adapters.documents import ROOT
 from virt_api.adapters.gate import Gate
 from virt_api.adapters.guests import Guests
+from virt_api.adapters.inquiries import Inquiries
 from virt_api.adapters.machines import Machines
+from virt_api.adapters.moves import Moves
 from virt_api.adapters.screens import Screens
 from virt_api.adapters.streams import Streams
 from virt_api.adapters.tunnels import Tunnels
-from virt_api.plan import discovery
+from virt_api.plan import discovery, later
 from virt_api.plan.authorization import Call
 from virt_api.plan.guest_actions import GUEST_ACTIONS
 from virt_api.plan.lifecycle import VERBS
@@ -31,7 +33,7 @@ Act = Callable[[web.Request, Call], Awaitable[web.StreamResponse]]
 
 
 class Row(NamedTuple):
-    """Some subresources of a resource: how they are called, and who answers."""
+    """Some subresources of a resource (the empty one: what is called is the namespace's own), and who answers."""
 
     method: str
     resource: str
@@ -42,29 +44,41 @@ class Row(NamedTuple):
 
 class Subresources:
     def __init__(
-        self, *, gate: Gate, machines: Machines, guests: Guests, streams: Streams, screens: Screens, tunnels: Tunnels
-    ) -> None:
-        self._gate, self._machines, self._guests = gate, machines, guests
-        self._streams, self._screens, self._tunnels = streams, screens, tunnels
+        self, *, gate: Gate, machines: Machines, moves: Moves, guests: Guests, inquiries: Inquiries, streams: Streams,
+        screens: Screens, tunnels: Tunnels,
+    ) -> None:  # fmt: skip
+        self._gate, self._machines, self._moves, self._guests = gate, machines, moves, guests
+        self._inquiries, self._streams, self._screens, self._tunnels = inquiries, streams, screens, tunnels
 
     def add_to(self, app: web.Application) -> None:
         for version in discovery.VERSIONS:
             for row in self._rows():
                 for subresource in row.subresources:
                     handler = self._guarded(version, row, subresource)
-                    one = f"{ROOT}/{version}/namespaces/{{namespace}}/{row.resource}/{{name}}/{subresource}"
+                    one = "/{name}/" + subresource if subresource else ""
+                    path = f"{ROOT}/{version}/namespaces/{{namespace}}/{row.resource}{one}"
                     for tail in row.tails:
-                        app.router.add_route(row.method, f"{one}{tail}", handler)
+                        app.router.add_route(row.method, path + tail, handler)
         app.router.add_route("*", f"{ROOT}/{{rest:.*}}", _show_nothing)
 
     def _rows(self) -> tuple[Row, ...]:
         return (
             Row("PUT", VMS, VERBS, self._change),
+            Row("PUT", VMS, ("migrate",), self._migrate),
+            Row("PUT", VMS, ("evacuate/cancel",), self._call_off),
+            Row("PUT", VMIS, ("evacuate/cancel",), self._call_off),
             Row("PUT", VMIS, GUEST_ACTIONS, self._act),
             Row("GET", VMIS, DEVICES, self._stream),
             Row("GET", VMIS, ("vnc/screenshot",), self._shoot),
             Row("GET", VMS, ("portforward",), self._forward, PORT),
             Row("GET", VMIS, ("portforward",), self._forward, PORT),
+            Row("GET", VMS, ("expand-spec",), self._expand),
+            Row("PUT", "expand-vm-spec", ("",), self._expand_manifest),
+            Row("GET", VMS, ("objectgraph",), self._show_graph),
+            Row("GET", VMIS, ("objectgraph",), self._show_graph),
+            Row("PUT", VMS, later.OF_VM, self._refuse(later.OF_VM)),
+            Row("PUT", VMIS, later.OF_VMI, self._refuse(later.OF_VMI)),
+            Row("GET", VMIS, later.OF_VMI_TO_READ, self._refuse(later.OF_VMI_TO_READ)),
         )
 
     def _guarded(self, version: str, row: Row, subresource: str) -> Handler:
@@ -81,6 +95,14 @@ class Subresources:
         await self._machines.change(call.subresource, call.namespace, call.name, await request.read())
         return web.Response(status=202)
 
+    async def _migrate(self, request: web.Request, call: Call) -> web.StreamResponse:
+        await self._moves.migrate(call.namespace, call.name, await request.read())
+        return web.Response(status=202)
+
+    async def _call_off(self, request: web.Request, call: Call) -> web.StreamResponse:
+        await self._moves.call_off(call, await request.read())
+        return web.Response(status=200)
+
     async def _act(self, request: web.Request, call: Call) -> web.StreamResponse:
         await self._guests.act(call.subresource, call.namespace, call.name, await request.read())
         return web.Response(status=200)
@@ -94,10 +116,27 @@ class Subresources:
     async def _forward(self, request: web.Request, call: Call) -> web.StreamResponse:
         return await self._tunnels.serve(request, call.kind, call.namespace, call.name)
 
+    async def _expand(self, _request: web.Request, call: Call) -> web.StreamResponse:
+        return await self._inquiries.expand(call)
+
+    async def _expand_manifest(self, request: web.Request, call: Call) -> web.StreamResponse:
+        return await self._inquiries.expand_manifest(call, await request.read())
+
+    async def _show_graph(self, request: web.Request, call: Call) -> web.StreamResponse:
+        return await self._inquiries.show_graph(call, await request.read())
+
+    def _refuse(self, reasons: Mapping[str, later.Refuse]) -> Act:
+        """Who says no to actions that come later: each for its reason."""
+
+        async def refuse(request: web.Request, call: Call) -> web.StreamResponse:
+            return await self._inquiries.refuse(call, reasons[call.subresource], await request.read())
+
+        return refuse
+
 
 def _call(request: web.Request, version: str, resource: str, subresource: str) -> Call:
     """The call that a request makes. Raises CallFailed where the names can be nobody's (`..%2Fpods`)."""
-    namespace, name = request.match_info["namespace"], request.match_info["name"]
+    namespace, name = request.match_info["namespace"], request.match_info.get("name", "")
     call = Call(
         method=request.method,
         version=version,
@@ -106,7 +145,7 @@ def _call(request: web.Request, version: str, resource: str, subresource: str) -
         name=name,
         subresource=subresource,
     )
-    if label_faults(namespace) or subdomain_faults(name):
+    if label_faults(namespace) or (subresource and subdomain_faults(name)):
         raise CallFailed(not_found(call.kind, name))
     return call
 

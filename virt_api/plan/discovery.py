@@ -10,10 +10,13 @@ from typing import Any
 GROUP = "subresources.kubevirt.io"
 VERSIONS = ("v1", "v1alpha3")
 SUBRESOURCES = (
+    "expand-vm-spec",
     "virtualmachineinstances/vnc",
     "virtualmachineinstances/vnc/screenshot",
     "virtualmachineinstances/console",
     "virtualmachineinstances/portforward",
+    "virtualmachineinstances/backup",
+    "virtualmachineinstances/redefine-checkpoint",
     "virtualmachineinstances/pause",
     "virtualmachineinstances/unpause",
     "virtualmachineinstances/reset",
@@ -21,7 +24,20 @@ SUBRESOURCES = (
     "virtualmachines/start",
     "virtualmachines/stop",
     "virtualmachines/restart",
+    "virtualmachines/migrate",
+    "virtualmachines/expand-spec",
+    "virtualmachines/objectgraph",
+    "virtualmachines/evacuate/cancel",
+    "virtualmachineinstances/addvolume",
+    "virtualmachineinstances/removevolume",
+    "virtualmachineinstances/objectgraph",
+    "virtualmachineinstances/sev/fetchcertchain",
+    "virtualmachineinstances/sev/querylaunchmeasurement",
+    "virtualmachineinstances/sev/setupsession",
+    "virtualmachineinstances/sev/injectlaunchsecret",
+    "virtualmachineinstances/evacuate/cancel",
 )
+"""Not all that there are: memory dumps, usbredir, and what a VM passes on to its VMI have never been listed."""
 _LISTED = ("/apis", "/healthz", "/metrics", "/openapi/v2", "/openapi/v3", "/version")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from virt_api.plan.status import CallFailed, bad_request
@@ -36,21 +38,42 @@ class GuestOptions(msgspec.Struct, frozen=True, rename="camel"):
     dry_run: tuple[str, ...] | None = None
 
 
-Options = StartOptions | StopOptions | RestartOptions | GuestOptions
+class MigrateOptions(msgspec.Struct, frozen=True, rename="camel"):
+    """`added_node_selector`: labels that the target must have beside those of the VMI."""
+
+    added_node_selector: dict[str, str] | None = None
+    dry_run: tuple[str, ...] | None = None
+
+
+class EvacuateCancelOptions(msgspec.Struct, frozen=True, rename="camel"):
+    """`evacuation_node_name`: the node whose evacuation is called off."""
+
+    evacuation_node_name: str = ""
+    dry_run: tuple[str, ...] | None = None
+
+
+AnyOptions = StartOptions | StopOptions | RestartOptions | GuestOptions | MigrateOptions | EvacuateCancelOptions
+Options = TypeVar("Options", bound=AnyOptions)
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 def parse(body: bytes, kind: type[Options]) -> Options:
     """The options in a request's body; an empty body says nothing. Raises CallFailed."""
-    if not body.strip():
-        return kind()
-    try:
-        options = msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise CallFailed(bad_request(f"Can not unmarshal Request body to struct, error: {error}")) from error
+    options = decode(body, kind)
     if any(word != DRY_RUN for word in options.dry_run or ()):
         raise CallFailed(bad_request(f"Invalid dryRun {list(options.dry_run or ())}: only {DRY_RUN} is known"))
     return options
 
 
-def is_dry(options: Options) -> bool:
+def decode(body: bytes, kind: type[Body]) -> Body:
+    """The same of a body in which nothing can be said about a dry run. Raises CallFailed."""
+    if not body.strip():
+        return kind()
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise CallFailed(bad_request(f"Can not unmarshal Request body to struct, error: {error}")) from error
+
+
+def is_dry(options: AnyOptions) -> bool:
     return bool(options.dry_run)

@@ -21,6 +21,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     message: str
     details: dict[str, Any] = {}
+    as_text: bool = False
+    """The message alone is the answer, not a Status object."""
 
     def as_json(self) -> dict[str, Any]:
         details = {"details": self.details} if self.details else {}
@@ -66,6 +68,11 @@ def bad_request(why: str) -> Failure:
 def internal_error(why: str) -> Failure:
     message = f"Internal error occurred: {why}"
     return Failure(code=500, reason="InternalError", message=message, details={"causes": [{"message": why}]})
+
+
+def plain(failure: Failure) -> Failure:
+    """The failure of an action that only reads: 500 and its text, as clients have seen it."""
+    return Failure(code=500, reason="InternalError", message=failure.message, as_text=True)
 
 
 def from_api(code: int, reason: str, message: str, body: dict[str, Any]) -> Failure:

@@ -50,7 +50,7 @@ def _api(namespace: str) -> list[Json]:
     everywhere = [
         rule(KUBEVIRT, ("virtualmachines", "virtualmachineinstances"), ("get", "list", "patch")),
         rule(KUBEVIRT, ("virtualmachines/status",), ("patch",)),
-        rule(KUBEVIRT, ("virtualmachineinstancemigrations",), ("get", "list")),
+        rule(KUBEVIRT, ("virtualmachineinstancemigrations",), ("get", "list", "create")),
         _CONFIGURATION,
     ]
     here = [rule("", ("pods",), ("get", "list")), _CA]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -76,8 +75,9 @@ def test_every_connection_has_a_stream_of_its_own(server: ApiServer) -> None:
             assert one.recv(100) == b"", "the guest has ended it"
             other.shutdown(socket.SHUT_WR)
             assert other.recv(100) == b"", "nothing more came from the guest"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        process.terminate()
+        assert process.wait(10) == 1
+        assert process.stderr and process.stderr.read() == b"terminated\n"
     path = f"{GROUP}/v1/namespaces/there/virtualmachines/a/portforward/80/tcp"
     assert server.calls == [("GET", path, None)] * 2
 
