@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.crd.docs import class_doc, field_docs
-from api.crd.kinds import DEPRECATED_VERSION, DEPRECATION_WARNING, GROUP, KINDS, STORED_VERSION, Column, Kind
+from api.crd.kinds import KINDS, Column, Kind, Version
 from api.schema import Face, Schema, object_schema
 
 __all__ = ["KINDS", "render"]
@@ -17,44 +17,33 @@ def render(kind: str) -> dict[str, Any]:
     Raises KeyError for a kind that is not among KINDS. Every call gives a fresh dict.
     """
     row = KINDS[kind]
+    names: dict[str, Any] = {"kind": row.name, "plural": row.plural, "singular": row.name.lower()}
+    names |= {"shortNames": list(row.short_names)} if row.short_names else {}
+    names |= {"categories": ["all"]} if row.in_all else {}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{row.plural}.{GROUP}", "labels": {row.label: ""}},
+        "metadata": {"name": f"{row.plural}.{row.group.name}", "labels": {row.label: ""}},
         "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": {
-                "kind": row.name,
-                "plural": row.plural,
-                "singular": row.name.lower(),
-                "shortNames": list(row.short_names),
-                "categories": ["all"],
-            },
+            "group": row.group.name,
+            "scope": "Namespaced" if row.namespaced else "Cluster",
+            "names": names,
             "conversion": {"strategy": "None"},
-            "versions": [
-                {"name": STORED_VERSION, "served": True, "storage": True, **_version(row)},
-                {
-                    "name": DEPRECATED_VERSION,
-                    "served": True,
-                    "storage": False,
-                    "deprecated": True,
-                    "deprecationWarning": DEPRECATION_WARNING,
-                    **_version(row),
-                },
-            ],
+            "versions": [_version(row, version) for version in row.group.versions],
         },
     }
 
 
-def _version(row: Kind) -> dict[str, Any]:
-    version: dict[str, Any] = {
-        "additionalPrinterColumns": [_column(column) for column in row.columns],
-        "schema": {"openAPIV3Schema": _root_schema(row)},
-    }
+def _version(row: Kind, version: Version) -> dict[str, Any]:
+    rendered: dict[str, Any] = {"name": version.name, "served": True, "storage": version.stored}
+    if version.warning:
+        rendered |= {"deprecated": True, "deprecationWarning": version.warning}
+    if row.columns:
+        rendered["additionalPrinterColumns"] = [_column(column) for column in row.columns]
+    rendered["schema"] = {"openAPIV3Schema": _root_schema(row)}
     if subresources := _subresources(row):
-        version["subresources"] = subresources
-    return version
+        rendered["subresources"] = subresources
+    return rendered
 
 
 def _root_schema(row: Kind) -> Schema:

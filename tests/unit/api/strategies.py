@@ -119,11 +119,11 @@ def encode_default(value: Any) -> Any:
 
 
 def strangers(raw: Any) -> Any:
-    """Only the unknown fields of a raw object, with the structure around them."""
+    """Only the unknown fields of a raw object, with the structure around them; an item that is null is none."""
     if isinstance(raw, dict):
         kept = {k: v if k.startswith(_STRANGE) else strangers(v) for k, v in raw.items()}
         return {k: v for k, v in kept.items() if k.startswith(_STRANGE) or v}
     if isinstance(raw, list):
-        kept_items = [strangers(item) for item in raw]
+        kept_items = [strangers(item) for item in raw if item is not None]
         return kept_items if any(kept_items) else []
     return {}

@@ -72,9 +72,17 @@ def test_it_fits_into_the_annotation_of_client_side_apply(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_version_is_stored_and_the_old_one_warns(kind: str) -> None:
+def test_every_version_is_served_and_one_is_stored(kind: str) -> None:
+    versions = render(kind)["spec"]["versions"]
+    assert all(each["served"] for each in versions)
+    assert sum(each["storage"] for each in versions) == 1
+    assert all(each.get("deprecationWarning") for each in versions if each.get("deprecated"))
+
+
+@pytest.mark.parametrize("kind", ["VirtualMachine", "VirtualMachineInstance", "VirtualMachineInstanceReplicaSet"])
+def test_the_old_version_warns(kind: str) -> None:
     stored, old = render(kind)["spec"]["versions"]
-    assert (stored["name"], stored["storage"], old["storage"]) == ("v1", True, False)
+    assert (stored["name"], stored["storage"], "deprecated" in stored) == ("v1", True, False)
     assert old["deprecationWarning"].startswith("kubevirt.io/v1alpha3 is now deprecated")
 
 

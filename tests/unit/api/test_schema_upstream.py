@@ -7,11 +7,17 @@ import pytest
 
 from api.crd import KINDS, render
 from api.schema import Face, object_schema
-from tests.unit.api.upstream import crd, definitions, needs_upstream
+from tests.unit.api.upstream import crd, definitions, needs_upstream, published
 
 pytestmark = needs_upstream
 DESCENT = ("properties", "items", "additionalProperties", "description")
 Difference = tuple[str, str, Any, Any]
+#: where the published document contradicts the published CRD, which the API server enforces
+MISTAKEN = {
+    ("VirtualMachinePool", ".spec.maxUnavailable"),  # a number is accepted too
+    ("VirtualMachineBackup", ".status.conditions[].lastProbeTime"),  # another Condition of the same name
+    ("VirtualMachineBackup", ".status.conditions[].lastTransitionTime"),
+}
 
 
 def descend(ours: Any, theirs: Any, keywords: set[str] | None, path: str = "") -> Iterator[Difference]:
@@ -51,10 +57,16 @@ def resolved(schema: Any, table: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_admission_schema_is_the_published_openapi(kind: str) -> None:
-    theirs = resolved({"$ref": f"#/definitions/v1.{kind}"}, definitions())
+    stored = next(version.name for version in KINDS[kind].group.versions if version.stored)
+    table = definitions()
+    name = next((each for each in (f"{stored}.{kind}", f"v1.{kind}") if each in table), "")
+    if not name:
+        pytest.skip(f"{kind} is not in the published document")
+    theirs = resolved({"$ref": f"#/definitions/{name}"}, table)
     words = {"type", "format", "enum", "required", "x-kubernetes-list-type", "x-kubernetes-list-map-keys"}
-    found = list(descend(object_schema(KINDS[kind].view, Face.ADMISSION), theirs, words))
-    assert [difference for difference in found if difference[:2] != (".status", "type")] == []
+    found = descend(object_schema(KINDS[kind].view, Face.ADMISSION), theirs, words)
+    unknown = [each for each in found if (kind, each[0]) not in MISTAKEN]
+    assert [each for each in unknown if each[:2] != (".status", "type")] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -91,7 +103,7 @@ def test_the_comparison_sees_a_difference() -> None:
 
 
 def test_no_description_is_the_published_one() -> None:
-    theirs = texts(definitions()) | {text for kind in KINDS for text in texts(crd(kind))}
+    theirs = texts(definitions()) | {text for kind in KINDS if published(kind) for text in texts(crd(kind))}
     if not theirs:
         pytest.skip("the published schemas that are here have no descriptions")
     assert {text for kind in KINDS for text in texts(render(kind))} & theirs == set()

@@ -22,9 +22,14 @@ def definitions() -> dict[str, Any]:
     return found
 
 
+def published(kind: str) -> bool:
+    return _crd_file(kind).is_file()
+
+
 def crd(kind: str) -> dict[str, Any]:
-    name = f"{KINDS[kind].plural}.kubevirt.io.yaml"
-    found: dict[str, Any] = yaml.load((ROOT / "crds" / name).read_text(), yaml.CSafeLoader)
+    if not published(kind):
+        pytest.skip(f"the CRD of {kind} is not among the published ones")
+    found: dict[str, Any] = yaml.load(_crd_file(kind).read_text(), yaml.CSafeLoader)
     return found
 
 
@@ -47,7 +52,11 @@ def admissions() -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
+def _crd_file(kind: str) -> Path:
+    return ROOT / "crds" / f"{KINDS[kind].plural}.{KINDS[kind].group.name}.yaml"
+
+
 def _is_ours(found: Any) -> bool:
     if not isinstance(found, dict) or found.get("kind") not in KINDS:
         return False
-    return str(found.get("apiVersion", "")).startswith("kubevirt.io/")
+    return str(found.get("apiVersion", "")).partition("/")[0] == KINDS[str(found["kind"])].group.name
