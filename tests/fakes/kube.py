@@ -34,6 +34,7 @@ KINDS = {
     "nodes": "Node",
     "virtualmachines": "VirtualMachine",
     "virtualmachineinstances": "VirtualMachineInstance",
+    "virtualmachineinstancereplicasets": "VirtualMachineInstanceReplicaSet",
     "kubevirts": "KubeVirt",
     "serviceaccounts": "ServiceAccount",
     "services": "Service",

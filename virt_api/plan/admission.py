@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from api.crd.kinds import KINDS
 from api.schema_check import check, fill_required
 from virt_api.plan.causes import Cause, Refusal, refuse
 from virt_api.plan.defaults.migration import created_migration
@@ -28,8 +29,10 @@ from virt_api.plan.rules.migration import MigrationNews
 from virt_api.plan.rules.replicaset import replicaset_causes
 from virt_api.plan.rules.vm import vm_causes, vm_warnings
 from virt_api.plan.rules.vmi import created_causes, updated_causes
+from virt_api.plan.unsupported import refused_kind
 from virt_api.plan.users import User, user_of
 from virt_model.config import ClusterConfig
+from virt_model.idle_kinds import IDLE_KINDS, creation_path
 
 _PATCHED = ("metadata", "spec", "status")
 
@@ -119,11 +122,16 @@ def _validate_replicaset(request: Request, world: World) -> Verdict:
 
 
 def _validate_new_migration(request: Request, world: World) -> Verdict:
-    return Verdict(refusal=migration_rules.refused_creation(request.new, world.news))
+    refusal = migration_rules.refused_creation(request.new, world.news)
+    return Verdict(refusal=refusal or refused_kind("VirtualMachineInstanceMigration"))
 
 
 def _validate_changed_migration(request: Request, world: World) -> Verdict:
     return Verdict(refusal=migration_rules.refused_update(request.old, request.new))
+
+
+def _refuse(kind: str) -> Callable[[Request, World], Verdict]:
+    return lambda _request, _world: Verdict(refusal=refused_kind(kind))
 
 
 NEW_MIGRATION = "/migration-validate-create"
@@ -137,6 +145,7 @@ ADMISSIONS: dict[str, Callable[[Request, World], Verdict]] = {
     "/virtualmachinereplicaset-validate": _validate_replicaset,
     NEW_MIGRATION: _validate_new_migration,
     "/migration-validate-update": _validate_changed_migration,
+    **{creation_path(KINDS[kind].plural): _refuse(kind) for kind in IDLE_KINDS},
 }
 
 

@@ -1,4 +1,4 @@
-"""Fields of the API that podvirt does not act on yet, in one table.
+"""What podvirt does not act on yet: fields, in one table, and kinds, whose table is in `virt_model.idle_kinds`.
 
 A field that is stored and then ignored is worse than one that is refused: the guest would run without what its owner
 asked for. So each row is a refusal with the path of the field. When a feature is built, its row goes; when the table
@@ -15,9 +15,11 @@ from typing import Any
 
 import msgspec
 
-from virt_api.plan.causes import NOT_SUPPORTED, Cause
+from api.crd.kinds import KINDS
+from virt_api.plan.causes import NOT_SUPPORTED, Cause, Refusal, refuse
 from virt_api.plan.reading import table
 from virt_model import labels
+from virt_model.idle_kinds import IDLE_KINDS
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -116,8 +118,10 @@ ANNOTATIONS: tuple[Row, ...] = (
 
 
 def documentation() -> str:
-    """The table as Markdown; `docs/not-supported-yet.md` holds it, and a test that it is this."""
-    lines = ["| field | would give | refused values |", "|---|---|---|"]
+    """The tables as Markdown; `docs/not-supported-yet.md` holds them, and a test that they are these."""
+    kinds = [f"| `{name}` | `{KINDS[name].group.name}` | {what} |" for name, what in IDLE_KINDS.items()]
+    lines = ["| kind | group | would give |", "|---|---|---|", *kinds, ""]
+    lines += ["| field | would give | refused values |", "|---|---|---|"]
     for row in (*VM, *(_below("template.spec", row) for row in SPEC)):
         lines.append(f"| `spec.{row.path.replace('.*', '[]')}` | {row.what} | {_values(row)} |")
     for row in ANNOTATIONS:
@@ -141,6 +145,13 @@ def unsupported_vmi(vmi: object, at: str = "") -> Iterator[Cause]:
         if _asked_for(said.get(row.path)):
             field = f"{at}metadata.annotations[{row.path}]"
             yield Cause(reason=NOT_SUPPORTED, message=f"{field}: {row.what}: not supported yet", field=field)
+
+
+def refused_kind(kind: str) -> Refusal | None:
+    """The answer to the creation of an object that nobody would act on; None for a kind that works."""
+    if kind not in IDLE_KINDS:
+        return None
+    return refuse([Cause(reason=NOT_SUPPORTED, message=f"{kind}: {IDLE_KINDS[kind]}: not supported yet", field="kind")])
 
 
 def unsupported(raw: object, at: str, rows: tuple[Row, ...]) -> Iterator[Cause]:

@@ -28,7 +28,9 @@ MANAGED: Final[dict[str, r.Resource]] = {
 }
 #: kinds of the Prometheus operator, watched in every namespace, and only where they exist
 MONITORED: Final[dict[str, r.Resource]] = {"PrometheusRule": r.PROMETHEUS_RULES, "ServiceMonitor": r.SERVICE_MONITORS}
+#: what makes guests first: it would make new ones of those that are taken away
 WORKLOADS: Final[dict[str, r.Resource]] = {
+    "VirtualMachineInstanceReplicaSet": r.VIRTUAL_MACHINE_INSTANCE_REPLICASETS,
     "VirtualMachine": r.VIRTUAL_MACHINES,
     "VirtualMachineInstance": r.VIRTUAL_MACHINE_INSTANCES,
 }

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
+from virt_operator.adapters.kinds import WORKLOADS
 from virt_operator.plan import admission
 from virt_operator.plan.admission import Answer, Cause
 from virt_runtime.errors import Invalid, NotFound
 from virt_runtime.kube import KubeClient
-from virt_runtime.resources import DEPLOYMENTS, KUBEVIRTS, VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES, Json, Resource
+from virt_runtime.resources import DEPLOYMENTS, KUBEVIRTS, Json, Resource
 
 Decide = Callable[[Json], Awaitable[Answer]]
 
@@ -53,9 +54,9 @@ class Webhooks:
         return None
 
     async def _on_delete(self, request: Json) -> Answer:
-        kinds = {"virtualmachines": VIRTUAL_MACHINES, "virtualmachineinstances": VIRTUAL_MACHINE_INSTANCES}
-        counts = await asyncio.gather(*(self._some(resource) for resource in kinds.values()))
-        return admission.on_delete(request["oldObject"], dict(zip(kinds, counts, strict=True)))
+        plurals = [resource.plural for resource in WORKLOADS.values()]
+        counts = await asyncio.gather(*(self._some(resource) for resource in WORKLOADS.values()))
+        return admission.on_delete(request["oldObject"], dict(zip(plurals, counts, strict=True)))
 
     async def _some(self, resource: Resource) -> int:
         """1 when there is at least one object."""

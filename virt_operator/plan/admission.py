@@ -17,7 +17,11 @@ from .settings import Images, settings_of
 
 Json = dict[str, Any]
 BLOCK = "BlockUninstallIfWorkloadsExist"
-KINDS = {"virtualmachineinstances": "Virtual Machine Instances", "virtualmachines": "Virtual Machines"}
+KINDS = {
+    "virtualmachineinstances": "Virtual Machine Instances",
+    "virtualmachines": "Virtual Machines",
+    "virtualmachineinstancereplicasets": "Virtual Machine Instance Replica Sets",
+}
 
 
 class Cause(msgspec.Struct, frozen=True):

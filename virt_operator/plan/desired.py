@@ -19,8 +19,8 @@ from .settings import Settings
 Json = dict[str, Any]
 
 NONE: Final = Monitoring()
-#: kinds whose CRDs are installed: those that have a controller
-INSTALLED_KINDS: Final = ("VirtualMachine", "VirtualMachineInstance")
+#: kinds whose CRDs are installed with the rest; the one of KubeVirt was there before us
+INSTALLED_KINDS: Final = tuple(kind for kind in crd.KINDS if kind != "KubeVirt")
 
 #: written in this order: a binding needs its role, a pod its account; what is not named comes last, all at once
 STAGES: Final = (

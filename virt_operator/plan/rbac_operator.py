@@ -42,7 +42,11 @@ def _own_rules() -> list[Json]:
     return [
         rule(KV, ("kubevirts",), (*READ, "update", "patch")),
         rule(KV, ("kubevirts/status", "kubevirts/finalizers"), ("update", "patch")),
-        rule(KV, ("virtualmachines", "virtualmachineinstances"), ("get", "list", "delete")),
+        rule(
+            KV,
+            ("virtualmachines", "virtualmachineinstances", "virtualmachineinstancereplicasets"),
+            ("get", "list", "delete"),
+        ),
         rule("apiextensions.k8s.io", ("customresourcedefinitions",), MANAGE),
         rule("apiregistration.k8s.io", ("apiservices",), MANAGE),
         rule(

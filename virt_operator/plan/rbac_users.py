@@ -23,7 +23,9 @@ SIDE_GROUPS = (
     ("clone.kubevirt.io", ("virtualmachineclones",)),
     ("instancetype.kubevirt.io", ("virtualmachineinstancetypes", "virtualmachinepreferences")),
     ("pool.kubevirt.io", ("virtualmachinepools",)),
+    ("backup.kubevirt.io", ("virtualmachinebackups", "virtualmachinebackuptrackers")),
 )
+EVERYBODYS_SIZES = "instancetype.kubevirt.io:view"
 EDIT = tuple(verb for verb in EVERYTHING if verb != "deletecollection")
 
 _READ_VMI = (
@@ -71,7 +73,10 @@ def objects(*, aggregate: bool) -> list[Json]:
         rule(SUBRESOURCES, ("virtualmachines/migrate",), ("update",)),
         rule(KUBEVIRT, (MIGRATIONS,), EVERYTHING),
     ]
+    sizes = ("virtualmachineclusterinstancetypes", "virtualmachineclusterpreferences")
     return [
+        cluster_role(EVERYBODYS_SIZES, [rule("instancetype.kubevirt.io", sizes, READ)]),
+        cluster_binding(EVERYBODYS_SIZES, EVERYBODYS_SIZES, group("system:authenticated")),
         cluster_role("kubevirt.io:default", default),
         cluster_binding("kubevirt.io:default", "kubevirt.io:default", group("system:authenticated")),
         cluster_role("kubevirt.io:admin", _change_rules(EVERYTHING, ("vnc/screenshot",)), labels("admin")),

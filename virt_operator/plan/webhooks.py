@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Any, NamedTuple
 
+from api.crd.kinds import KINDS, Kind
+from virt_model.idle_kinds import IDLE_KINDS, creation_path
+
 from .names import API_SERVICE, ROLE_LABEL, WEBHOOK_SERVICE
 
 Json = dict[str, Any]
@@ -19,6 +22,9 @@ class Hook(NamedTuple):
     path: str
     operations: tuple[str, ...]
     plural: str
+    group: str = "kubevirt.io"
+    versions: tuple[str, ...] = ("v1alpha3", "v1")
+    domain: str = "kubevirt.io"  # of the hook's own name, which people read in a refusal
 
 
 MUTATING = (
@@ -64,6 +70,31 @@ VALIDATING = (
         "virtualmachineinstancemigrations",
     ),
 )
+#: hooks of side groups that do not bear their group's name
+_PLAIN_NAMES = {
+    "VirtualMachineInstancePreset": "virtualmachinepreset-validator",
+    "VirtualMachinePool": "virtualmachinepool-validator",
+    "VirtualMachineClone": "vm-clone-validator",
+    "MigrationPolicy": "migration-policy-validator",
+}
+
+
+def _refusing(row: Kind) -> Hook:
+    """Asked about the creation of an object that nobody would act on."""
+    plain = _PLAIN_NAMES.get(row.name)
+    return Hook(
+        plain or f"{row.name.lower()}-validator",
+        creation_path(row.plural),
+        ("CREATE",),
+        row.plural,
+        row.group.name,
+        tuple(version.name for version in row.group.versions),
+        "kubevirt.io" if plain else row.group.name,
+    )
+
+
+#: migrations are refused by their own hook
+REFUSING = tuple(_refusing(KINDS[kind]) for kind in IDLE_KINDS if kind != "VirtualMachineInstanceMigration")
 OPERATOR_HOOKS = (
     Hook("kubevirt-validator", "/kubevirt-validate-delete", ("DELETE",), "kubevirts"),
     Hook("kubevirt-update-validator", "/kubevirt-validate-update", ("UPDATE",), "kubevirts"),
@@ -74,7 +105,9 @@ OPERATOR_HOOKS = (
 def objects(namespace: str, ca: bytes) -> list[Json]:
     return [
         _configuration("MutatingWebhookConfiguration", MUTATOR, MUTATING, API_SERVICE, namespace, ca),
-        _configuration("ValidatingWebhookConfiguration", VALIDATOR, VALIDATING, API_SERVICE, namespace, ca),
+        _configuration(
+            "ValidatingWebhookConfiguration", VALIDATOR, (*VALIDATING, *REFUSING), API_SERVICE, namespace, ca
+        ),
         operator_webhooks(namespace, ca),
     ]
 
@@ -96,7 +129,7 @@ def _configuration(kind: str, name: str, hooks: tuple[Hook, ...], service: str, 
 
 def _webhook(hook: Hook, service: str, namespace: str, ca: bytes) -> Json:
     return {
-        "name": f"{hook.name}.kubevirt.io",
+        "name": f"{hook.name}.{hook.domain}",
         "admissionReviewVersions": ["v1"],
         "clientConfig": {
             "caBundle": base64.b64encode(ca).decode(),
@@ -106,8 +139,8 @@ def _webhook(hook: Hook, service: str, namespace: str, ca: bytes) -> Json:
         "matchPolicy": "Equivalent",
         "rules": [
             {
-                "apiGroups": ["kubevirt.io"],
-                "apiVersions": ["v1alpha3", "v1"],
+                "apiGroups": [hook.group],
+                "apiVersions": [*hook.versions],
                 "operations": [*hook.operations],
                 "resources": [hook.plural],
                 "scope": "*",

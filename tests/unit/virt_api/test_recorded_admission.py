@@ -29,6 +29,7 @@ DIFFERENT = {
     "vm: instancetype conflicts with resources": _TYPES,
     "vm: instancetype conflicts with cpu": _TYPES,
     "vm: missing preference": "preferences are not supported yet",
+    "vmim: valid first": "live migration is not supported yet",
 }
 BY_THE_API_SERVER = {
     "vmi: bad name": "metadata.name",

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from api.crd import KINDS
 from tests.fakes.kube import fake_kube
 from tests.fakes.waiting import until
 from tests.unit.virt_operator.world import KEY, KUBEVIRTS, World, kubevirt, operating, world
@@ -52,10 +53,8 @@ async def test_everything_is_installed_and_reported() -> None:
         assert set(here.all("deployments")) == {"virt-api", "virt-controller"}
         assert set(here.all("daemonsets")) == {"virt-handler"}
         assert set(here.all("secrets")) >= COMPONENT_SECRETS
-        assert set(here.all("customresourcedefinitions")) == {
-            "virtualmachines.kubevirt.io",
-            "virtualmachineinstances.kubevirt.io",
-        }
+        installed_kinds = {f"{row.plural}.{row.group.name}" for row in KINDS.values()}
+        assert set(here.all("customresourcedefinitions")) == installed_kinds - {"kubevirts.kubevirt.io"}
         assert "BEGIN CERTIFICATE" in here.all("configmaps")["kubevirt-ca"]["data"]["ca-bundle"]
         status = here.status()
         assert status["phase"] == "Deployed"
