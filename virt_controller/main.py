@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 from virt_controller.adapters.cache_metrics import CacheMetrics, PhaseTimes
 from virt_controller.adapters.caches import Caches
 from virt_controller.adapters.node_loop import NodeController
 from virt_controller.adapters.perform import Performer
+from virt_controller.adapters.replicaset_loop import ReplicaSetController
 from virt_controller.adapters.vm_loop import VmController
 from virt_controller.adapters.vmi_loop import VmiController
 from virt_controller.plan.actions import Event
@@ -39,6 +41,7 @@ from virt_runtime.tls import ServingCertificate
 
 COMPONENT = Component.CONTROLLER.value
 EVENT_SOURCE = "virtualmachine-controller"
+REPLICASET_EVENT_SOURCE = "virtualmachinereplicaset-controller"
 CERTIFICATES = Path("/etc/virt-controller/certificates")
 WORKERS = 10
 
@@ -48,27 +51,34 @@ class Controllers:
 
     def __init__(self, kube: KubeClient, namespace: str, launcher_image: str, metrics: Metrics) -> None:
         self.caches = Caches(kube, namespace)
-        self._recorder = EventRecorder(kube, EVENT_SOURCE)
-        clock, perform = RealClock(), Performer(kube, self._emit, self.caches.learn)
-        vms, vmis, nodes = (
-            WorkQueue(meter=QueueMeter(metrics, f"{COMPONENT}-{what}")) for what in ("vm", "vmi", "node")
+        self._recorders = tuple(EventRecorder(kube, source) for source in (EVENT_SOURCE, REPLICASET_EVENT_SOURCE))
+        clock = RealClock()
+        perform, perform_replicasets = (
+            Performer(kube, _emitter(recorder), self.caches.learn) for recorder in self._recorders
+        )
+        vms, vmis, nodes, replicasets = (
+            WorkQueue(meter=QueueMeter(metrics, f"{COMPONENT}-{what}")) for what in ("vm", "vmi", "node", "replicaset")
         )
         self._nodes = NodeController(self.caches, perform, clock, nodes)
         self._vms = VmController(kube, self.caches, perform, clock, vms)
         self._vmis = VmiController(kube, self.caches, perform, clock, vmis, launcher_image, self._nodes.lost)
         self._nodes.on_change(self._vmis.node_changed)
+        self._replicasets = ReplicaSetController(kube, self.caches, perform_replicasets, clock, replicasets)
         self.caches.vmis.subscribe(PhaseTimes(metrics).seen)
-
-    def _emit(self, event: Event) -> None:
-        self._recorder.emit(event.about, event.type, event.reason, event.message)
 
     async def run(self) -> None:
         """Until cancelled. Nothing is decided before every cache is filled."""
-        await together(self.caches.run(), self._recorder.run(), self._work())
+        await together(self.caches.run(), *(recorder.run() for recorder in self._recorders), self._work())
 
     async def _work(self) -> None:
         await self.caches.synced()
-        await together(self._vms.run(WORKERS), self._vmis.run(WORKERS), self._nodes.run())
+        await together(
+            self._vms.run(WORKERS), self._vmis.run(WORKERS), self._replicasets.run(WORKERS), self._nodes.run()
+        )
+
+
+def _emitter(recorder: EventRecorder) -> Callable[[Event], None]:
+    return lambda event: recorder.emit(event.about, event.type, event.reason, event.message)
 
 
 async def run(options: argparse.Namespace) -> None:

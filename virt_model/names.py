@@ -67,6 +67,11 @@ def vmi_id_label(vmi_name: str) -> str:
     return f"{vmi_name[:54]}-{digest[:8]}"
 
 
+def replica_name(base: str, replicaset_uid: str, number: int) -> str:
+    """The VMI of a number in a replica set: at most 58 characters of `base`, then 5 of the hash of UID and number."""
+    return f"{base[: LABEL_MAX - _SUFFIX_LENGTH]}{_suffix(f'{replicaset_uid}/{number}')}"
+
+
 def start_revision_name(vm_uid: str, generation: int) -> str:
     """The ControllerRevision that keeps a VM's spec as it was at start."""
     return f"{start_revision_prefix(vm_uid)}{generation}"

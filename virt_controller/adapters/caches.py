@@ -17,6 +17,7 @@ from virt_runtime.store import Store
 
 BY_VMI = "vmi"  # pods, by the UID of their VMI
 BY_NODE = "node"  # VMIs, by the node they are on
+BY_NAMESPACE = "namespace"  # VMIs and replica sets
 VM_LABELS = "kubevirt-vm-labels-config"  # a ConfigMap of users: which labels of VMs are shown as metrics
 BY_CLAIM = "claim"  # VMIs, by namespace/name of the claims their volumes name
 
@@ -28,6 +29,7 @@ class Caches:
         self.vms = Reflector(kube, resources.VIRTUAL_MACHINES, Store())
         self.vmis = Reflector(kube, resources.VIRTUAL_MACHINE_INSTANCES, Store())
         self.pods = Reflector(kube, resources.PODS, Store(), label_selector=f"{labels.ROLE}={labels.ROLE_LAUNCHER}")
+        self.replicasets = Reflector(kube, resources.VIRTUAL_MACHINE_INSTANCE_REPLICASETS, Store())
         self.nodes = Reflector(kube, resources.NODES, Store())
         self.claims = Reflector(kube, resources.PERSISTENT_VOLUME_CLAIMS, Store())
         self.kubevirts = Reflector(kube, resources.KUBEVIRTS, Store())
@@ -37,13 +39,17 @@ class Caches:
         self.pods.store.add_index(BY_VMI, _vmi_of)
         self.vmis.store.add_index(BY_NODE, _node_of)
         self.vmis.store.add_index(BY_CLAIM, claims_of)
+        self.vmis.store.add_index(BY_NAMESPACE, _namespace_of)
+        self.replicasets.store.add_index(BY_NAMESPACE, _namespace_of)
         self.vm_echo, self.vmi_echo, self.pod_echo = Echo(self.vms), Echo(self.vmis), Echo(self.pods)
+        self.replicaset_echo = Echo(self.replicasets)
         self._config_from: Json | None = None
         self._config = DEFAULT
 
     @property
     def _all(self) -> tuple[Reflector, ...]:
-        return (self.vms, self.vmis, self.pods, self.nodes, self.claims, self.kubevirts, self._vm_labels)
+        workloads = (self.vms, self.vmis, self.pods, self.replicasets)
+        return (*workloads, self.nodes, self.claims, self.kubevirts, self._vm_labels)
 
     async def run(self) -> None:
         await together(*(reflector.run() for reflector in self._all))
@@ -69,7 +75,12 @@ class Caches:
 
     def learn(self, kind: Kind, action: Action, answer: Json | None) -> None:
         """An action of ours succeeded: remember its answer until the watch shows it."""
-        echo = {Kind.VM: self.vm_echo, Kind.VMI: self.vmi_echo, Kind.POD: self.pod_echo}.get(kind)
+        echo = {
+            Kind.VM: self.vm_echo,
+            Kind.VMI: self.vmi_echo,
+            Kind.POD: self.pod_echo,
+            Kind.REPLICASET: self.replicaset_echo,
+        }.get(kind)
         if echo is None:
             return
         if answer is not None:
@@ -88,6 +99,10 @@ def _vmi_of(pod: Json) -> Iterable[str]:
 def _node_of(vmi: Json) -> Iterable[str]:
     node = (vmi.get("status") or {}).get("nodeName")
     return (node,) if node else ()
+
+
+def _namespace_of(obj: Json) -> Iterable[str]:
+    return (str(obj["metadata"]["namespace"]),)
 
 
 def claims_of(vmi: Json) -> list[str]:

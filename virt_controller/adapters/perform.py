@@ -22,6 +22,7 @@ RESOURCES: Final[dict[Kind, Resource]] = {
     Kind.POD: resources.PODS,
     Kind.NODE: resources.NODES,
     Kind.REVISION: resources.CONTROLLER_REVISIONS,
+    Kind.REPLICASET: resources.VIRTUAL_MACHINE_INSTANCE_REPLICASETS,
 }
 #: more steps than any object ever needs in one pass; what exceeds it, or writes the same twice, goes round in circles
 MOST_STEPS: Final = 24

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     POD = "Pod"
     NODE = "Node"
     REVISION = "ControllerRevision"
+    REPLICASET = "VirtualMachineInstanceReplicaSet"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,7 +68,17 @@ def _controller(namespace: str) -> list[Json]:
         rule(KUBEVIRT, ("virtualmachines",), (*READ, "patch")),
         rule(KUBEVIRT, ("virtualmachines/status",), ("patch",)),
         rule(KUBEVIRT, ("virtualmachineinstances",), (*READ, "create", "patch", "delete")),
-        rule(KUBEVIRT, ("virtualmachines/finalizers", "virtualmachineinstances/finalizers"), ("update",)),
+        rule(KUBEVIRT, ("virtualmachineinstancereplicasets",), (*READ, "patch")),
+        rule(KUBEVIRT, ("virtualmachineinstancereplicasets/status",), ("patch",)),
+        rule(
+            KUBEVIRT,
+            (
+                "virtualmachines/finalizers",
+                "virtualmachineinstances/finalizers",
+                "virtualmachineinstancereplicasets/finalizers",
+            ),
+            ("update",),
+        ),
         _CONFIGURATION,
         rule("", ("pods",), (*READ, "create", "delete")),
         rule("", ("pods/status",), ("patch",)),
