@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.worlds.controllers import Wrote
+from tests.worlds.search import Broken
 from tests.worlds.server import LATE, Server
 from tests.worlds.state import Json, Obj, Seen, State
 from virt_controller.plan.actions import Create, Delete, Kind, Patch
@@ -12,10 +13,6 @@ from virt_model.labels import VM_FINALIZER
 
 ORDER = {"": 0, "Pending": 0, "Scheduling": 1, "Scheduled": 2, "Running": 3, "Succeeded": 4, "Failed": 4}
 BACKS_OFF = ("Always", "RerunOnFailure", "Once")
-
-
-class Broken(AssertionError):
-    """A law does not hold; the message says which, the explorer adds the way there."""
 
 
 def _alive(pod: Json) -> bool:
@@ -29,7 +26,7 @@ def _alive(pod: Json) -> bool:
     return bool(pod["spec"].get("nodeName")) and pod["status"]["phase"] in ("Pending", "Running")
 
 
-class Laws:
+class MachineLaws:
     def __init__(self, server: Server) -> None:
         self._server = server
 

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from tests.worlds.explore import Explorer
-from tests.worlds.laws import Broken
 from tests.worlds.mutants import MUTANTS, Mutant
 from tests.worlds.scenarios import begin
+from tests.worlds.search import Broken
 
 
 @pytest.mark.parametrize("mutant", [pytest.param(mutant, id=mutant.error) for mutant in MUTANTS])
