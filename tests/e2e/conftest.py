@@ -52,7 +52,7 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     yield name
     if getattr(request.node, "failed_call", False):
         print(collect(cluster, name))
-    cluster.kubectl("-n", name, "delete", "vms,vmis", "--all", "--wait=false")
+    cluster.kubectl("-n", name, "delete", "vmirs,vms,vmis", "--all", "--wait=false")
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
