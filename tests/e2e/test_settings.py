@@ -125,6 +125,20 @@ def test_how_guests_are_run_changes_while_others_run(cluster: Cluster, namespace
     assert guest(cluster, namespace, "calm") == uid
 
 
+def test_guests_are_logged_or_not_as_the_cluster_says(cluster: Cluster, namespace: str) -> None:
+    configure(cluster, virtualMachineOptions={"disableSerialConsoleLog": {}})
+    settled(cluster)
+    wanting = vmi("wanting", namespace)
+    wanting["spec"]["domain"]["devices"]["logSerialConsole"] = True
+    cluster.create(vmi("silent", namespace), wanting)
+    found = {
+        name: [each["name"] for each in pod_of(cluster, namespace, name)["spec"]["containers"]]
+        for name in ("silent", "wanting")
+    }
+    assert found == {"silent": ["compute"], "wanting": ["compute", "guest-console-log"]}
+    vms.running(cluster, namespace, "silent")
+
+
 def test_nonsense_is_refused(cluster: Cluster) -> None:
     refused = edit(cluster, configuration={"additionalGuestMemoryOverheadRatio": "0.5"})
     assert "ratio provided, 0.5, cannot be smaller than 1.0" in refused.err

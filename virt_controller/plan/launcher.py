@@ -8,6 +8,7 @@ import msgspec
 
 from api.cpu_memory import CPU
 from api.vmi import VirtualMachineInstanceSpec
+from virt_model import console_log
 from virt_model.config import ClusterConfig
 from virt_model.network_rules import is_virtio
 from virt_model.seen import Vmi
@@ -58,11 +59,7 @@ class Launcher(msgspec.Struct, frozen=True, kw_only=True):
     def logs_console(self) -> bool:
         """Whether what the guest says on its serial port goes to the pod's log."""
         devices = self.spec.domain.devices
-        if devices.autoattach_serial_console is False:
-            return False
-        if devices.log_serial_console is not None:
-            return devices.log_serial_console
-        return not self.config.serial_console_log_disabled
+        return console_log.is_logged(devices.autoattach_serial_console, devices.log_serial_console, self.config)
 
 
 def launcher_of(raw: Json, config: ClusterConfig, image: str) -> Launcher:

@@ -16,7 +16,7 @@ from virt_controller.plan import (
     launcher_volumes,
 )
 from virt_controller.plan.launcher import LAUNCHER_USER, Launcher, launcher_of
-from virt_model import labels, names, paths
+from virt_model import console_log, labels, names, paths
 from virt_model.config import ClusterConfig
 
 Json = dict[str, Any]
@@ -148,7 +148,7 @@ def _ports(launcher: Launcher) -> list[Json]:
 
 def _console_log(launcher: Launcher) -> Json:
     return {
-        "name": "guest-console-log",
+        "name": console_log.CONTAINER,
         "image": launcher.image,
         "imagePullPolicy": launcher.config.image_pull_policy,
         "command": ["/usr/bin/virt-tail"],

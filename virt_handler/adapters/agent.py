@@ -157,7 +157,7 @@ class Agent:
 
     async def _sync(self, guest: Guest, seen: Seen, _action: object) -> None:
         assert guest.session is not None and seen.vmi is not None and guest.wiring is not None
-        options = self._settings.sync_options(seen.vmi, guest.wiring.wirings)
+        options = self._settings.sync_options(seen.vmi, guest.wiring.wirings, seen.pod)
         vmi = self._settings.encoded(seen.vmi)
         guest.session.heard(await guest.session.client.sync(SyncRequest(vmi=vmi, options=options)))
         guest.worked()

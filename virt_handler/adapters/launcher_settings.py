@@ -16,6 +16,7 @@ from virt_ipc.errors import IpcError
 from virt_ipc.messages import InterfaceAttachment, Smbios, SyncOptions
 from virt_model import labels
 from virt_model.config import ClusterConfig
+from virt_model.console_log import CONTAINER, is_logged
 
 LOG = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -31,7 +32,7 @@ class LauncherSettings:
         self._config, self._kvm_usable = config, kvm_usable
         self._caches: dict[str, Cache] = {image: cache} if cache else {}
 
-    def sync_options(self, vmi: Json, wirings: tuple[Wiring, ...]) -> SyncOptions:
+    def sync_options(self, vmi: Json, wirings: tuple[Wiring, ...], pod: Json | None) -> SyncOptions:
         config = self._config()
         annotations = vmi["metadata"].get("annotations") or {}
         smbios = config.smbios
@@ -50,7 +51,7 @@ class LauncherSettings:
             free_page_reporting=not (
                 config.free_page_reporting_disabled or labels.FREE_PAGE_REPORTING_DISABLED in annotations
             ),
-            log_serial=_logs_serial(config, vmi),
+            log_serial=_logs_serial(config, vmi, pod),
             verbosity=_verbosity(config, vmi),
         )  # fmt: skip
 
@@ -77,14 +78,21 @@ def _verbosity(config: ClusterConfig, vmi: Json) -> int:
     return int(said) if len(said) == 1 and said in "0123456789" else config.verbosity("virt-launcher")
 
 
-def _logs_serial(config: ClusterConfig, vmi: Json) -> bool:
-    wanted = vmi["spec"]["domain"].get("devices", {}).get("logSerialConsole")
-    return not config.serial_console_log_disabled if wanted is None else bool(wanted)
+def _logs_serial(config: ClusterConfig, vmi: Json, pod: Json | None) -> bool:
+    """Whether there is somebody to read it: the pod was made when the cluster's default may have been another."""
+    if pod is not None:
+        return any(each.get("name") == CONTAINER for each in _containers(pod))
+    devices = vmi["spec"]["domain"].get("devices", {})
+    return is_logged(devices.get("autoattachSerialConsole"), devices.get("logSerialConsole"), config)
 
 
 def _image(pod: Json | None) -> str:
-    containers = ((pod or {}).get("spec") or {}).get("containers") or ()
-    return next((each.get("image", "") for each in containers if each.get("name") == "compute"), "")
+    return next((each.get("image", "") for each in _containers(pod) if each.get("name") == "compute"), "")
+
+
+def _containers(pod: Json | None) -> list[Json]:
+    found: list[Json] = ((pod or {}).get("spec") or {}).get("containers") or []
+    return found
 
 
 def read_cache(directory: Path) -> Cache:

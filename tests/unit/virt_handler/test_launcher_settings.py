@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from virt_handler.adapters.launcher_settings import LauncherSettings, read_cache
 from virt_handler.plan.network import PodLink, wire
 from virt_ipc.client import LauncherClient
@@ -27,17 +29,44 @@ def settings(**configuration: Any) -> LauncherSettings:
 
 
 def test_options_follow_the_cluster_and_the_vmi() -> None:
-    plain = settings().sync_options(vmi(), ())
+    plain = settings().sync_options(vmi(), (), None)
     assert (plain.allow_emulation, plain.kvm_usable, plain.log_serial, plain.free_page_reporting) == (
         False,
         False,
         True,
         True,
     )
-    emulated = settings(developerConfiguration={"useEmulation": True}).sync_options(vmi(logSerialConsole=False), ())
+    emulated = settings(developerConfiguration={"useEmulation": True}).sync_options(
+        vmi(logSerialConsole=False), (), None
+    )
     assert emulated.allow_emulation and not emulated.log_serial
     quiet = {"kubevirt.io/free-page-reporting-disabled": "true"}
-    assert not settings().sync_options(vmi(quiet), ()).free_page_reporting
+    assert not settings().sync_options(vmi(quiet), (), None).free_page_reporting
+
+
+@pytest.mark.parametrize(
+    ("devices", "cluster_says_no", "logged"),
+    [
+        ({}, False, True),
+        ({}, True, False),
+        ({"logSerialConsole": True}, True, True),
+        ({"logSerialConsole": False}, False, False),
+        ({"logSerialConsole": True, "autoattachSerialConsole": False}, False, False),
+    ],
+)
+def test_the_serial_console_is_logged_as_the_vmi_says_else_the_cluster(
+    devices: dict[str, bool], cluster_says_no: bool, logged: bool
+) -> None:
+    options = {"virtualMachineOptions": {"disableSerialConsoleLog": {}}} if cluster_says_no else {}
+    assert settings(**options).sync_options(vmi(**devices), (), None).log_serial is logged
+
+
+def test_the_serial_console_is_logged_where_somebody_reads_it() -> None:
+    """The cluster's default has changed since the pod was made."""
+    off = {"virtualMachineOptions": {"disableSerialConsoleLog": {}}}
+    reading = {"spec": {"containers": [{"name": "compute"}, {"name": "guest-console-log"}]}}
+    assert settings(**off).sync_options(vmi(), (), reading).log_serial
+    assert not settings().sync_options(vmi(), (), POD).log_serial
 
 
 def test_a_label_of_the_vmi_says_how_much_its_launcher_logs() -> None:
@@ -45,13 +74,13 @@ def test_a_label_of_the_vmi_says_how_much_its_launcher_logs() -> None:
     for label, level in (("7", 7), ("0", 0), ("12", 4), ("much", 4), ("", 4)):
         labelled = vmi()
         labelled["metadata"]["labels"] = {"logVerbosity": label}
-        assert config.sync_options(labelled, ()).verbosity == level, label
-    assert config.sync_options(vmi(), ()).verbosity == 4
+        assert config.sync_options(labelled, (), None).verbosity == level, label
+    assert config.sync_options(vmi(), (), None).verbosity == 4
 
 
 def test_each_wired_network_is_an_attachment() -> None:
     link = PodLink(name="eth0", mac="0a:58:0a:f4:01:07", mtu=1450, addresses=("10.244.1.7/24",))
-    (attachment,) = settings().sync_options(vmi(), wire(vmi(), {"eth0": link})).interfaces
+    (attachment,) = settings().sync_options(vmi(), wire(vmi(), {"eth0": link}), None).interfaces
     assert (attachment.name, attachment.tap, attachment.mac, attachment.mtu) == ("default", "tap0", link.mac, 1450)
 
 
