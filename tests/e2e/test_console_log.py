@@ -25,21 +25,9 @@ def test_a_guest_is_logged_where_it_wants_it(
     cluster.create(guest)
     pod = vms.launcher(cluster, namespace, vms.running(cluster, namespace, "said"))
     assert [each["name"] for each in pod["spec"]["containers"]] == containers
-    name = pod["metadata"]["name"]
-    words = (
-        "-n",
-        namespace,
-        "exec",
-        name,
-        "-c",
-        "compute",
-        "--",
-        "find",
-        "/var/run/kubevirt-private",
-        "-name",
-        "*-log",
-    )
-    written = "virt-serial0-log" in cluster.kubectl(*words)
+    look = ("find", "/var/run/kubevirt-private", "-name", "*-log")
+    found = cluster.kubectl("-n", namespace, "exec", pod["metadata"]["name"], "-c", "compute", "--", *look)
+    written = "virt-serial0-log" in found
     assert written == ("guest-console-log" in containers), "QEMU writes a log where somebody reads it"
 
 
