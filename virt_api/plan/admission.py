@@ -34,6 +34,7 @@ from virt_api.plan.users import User, user_of
 from virt_model.config import ClusterConfig
 from virt_model.idle_kinds import IDLE_KINDS, creation_path
 
+REPLICASET = "VirtualMachineInstanceReplicaSet"
 _PATCHED = ("metadata", "spec", "status")
 
 
@@ -118,7 +119,8 @@ def _validate_changed_vmi(request: Request, world: World) -> Verdict:
 def _validate_replicaset(request: Request, world: World) -> Verdict:
     if not request.changes_spec:
         return Verdict()
-    return Verdict(refusal=refuse(replicaset_causes(request.new, world.config)))
+    refusal = _schema(request, REPLICASET) or refuse(replicaset_causes(request.new, world.config))
+    return Verdict(refusal=refusal)
 
 
 def _validate_new_migration(request: Request, world: World) -> Verdict:
@@ -151,7 +153,7 @@ ADMISSIONS: dict[str, Callable[[Request, World], Verdict]] = {
 
 def prepare() -> None:
     """Build the schemas now, which the first review would else wait for."""
-    for kind in ("VirtualMachine", "VirtualMachineInstance", "VirtualMachineInstanceMigration"):
+    for kind in ("VirtualMachine", "VirtualMachineInstance", "VirtualMachineInstanceMigration", REPLICASET):
         check(kind, {"spec": {}})
 
 

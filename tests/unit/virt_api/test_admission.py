@@ -316,3 +316,27 @@ def test_a_patch_gives_what_was_meant() -> None:
     response = ask("/virtualmachineinstances-mutate", _vmi())
     stored = patched(_vmi(), response)
     assert stored == created_vmi(_vmi(), CONFIG, CHANCE)
+
+
+def _replicaset(**spec: Any) -> dict[str, Any]:
+    template = {"metadata": {"labels": {"app": "a"}}, "spec": _vmi()["spec"]}
+    wanted = {"selector": {"matchLabels": {"app": "a"}}, "template": template, **spec}
+    return {"kind": "VirtualMachineInstanceReplicaSet", "metadata": {"name": "rs", "namespace": "n"}, "spec": wanted}
+
+
+def test_a_replica_set_is_judged_by_its_schema_its_template_and_its_selector() -> None:
+    plural = "virtualmachineinstancereplicasets"
+    assert admit(plural, _replicaset())[0] == 201
+    bad = _replicaset()
+    bad["spec"]["template"]["spec"]["dnsPolicy"] = "bogus"
+    code, said = admit(plural, bad)
+    assert (code, said["details"]["causes"][0]["message"]) == (
+        422,
+        "spec.template.spec.dnsPolicy in body should be one of [ClusterFirst ClusterFirstWithHostNet Default None]",
+    )
+    for selector, words in (
+        ({"matchLabels": {"app": "b"}}, "selector does not match labels."),
+        ({"matchExpressions": [{"key": "app", "operator": "Maybe"}]}, '"Maybe" is not a valid label selector operator'),
+    ):
+        (cause,) = admit(plural, _replicaset(selector=selector))[1]["details"]["causes"]
+        assert (cause["field"], cause["message"]) == ("spec.selector", words)

@@ -144,8 +144,13 @@ def test_removal_is_refused_while_there_are_guests_if_so_wished() -> None:
     careful = kubevirt(uninstallStrategy=BLOCK)
     assert on_delete(careful, {"virtualmachines": 0}).allowed
     assert on_delete(kubevirt(), {"virtualmachines": 3}).allowed
-    refusal = on_delete(careful, {"virtualmachines": 1}).refusal
-    assert refusal.startswith("Rejecting the uninstall request, since there are still Virtual Machines present. ")
+    for plural, words in (
+        ("virtualmachines", "Virtual Machines"),
+        ("virtualmachineinstances", "Virtual Machine Instances"),
+        ("virtualmachineinstancereplicasets", "Virtual Machine Instance Replica Sets"),
+    ):
+        refusal = on_delete(careful, {plural: 1}).refusal
+        assert refusal.startswith(f"Rejecting the uninstall request, since there are still {words} present. ")
 
 
 async def test_the_webhooks_speak_admission_review() -> None:

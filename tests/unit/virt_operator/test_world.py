@@ -16,6 +16,7 @@ from virt_runtime.resources import KUBEVIRTS as KUBEVIRT_RESOURCE
 COMPONENT_SECRETS = {"kubevirt-virt-api-certs", "kubevirt-controller-certs", "kubevirt-virt-handler-certs"}
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 TTY_PATCH = '{"spec":{"template":{"spec":{"containers":[{"name":"virt-controller","tty":true}]}}}}'
+REPLICASETS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancereplicasets"
 VMS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
 
 
@@ -201,10 +202,12 @@ async def test_removal_waits_for_guests_then_takes_all_away() -> None:
         await installed(here)
         here.fake.put(VMS, {"metadata": {"name": "vm", "finalizers": ["kubevirt.io/virtualMachineControllerFinalize"]}})
         request = {"metadata": {"name": "virt-handler-node1"}, "spec": {"signerName": "kubevirt.io/virt-handler"}}
+        here.fake.put(REPLICASETS, {"metadata": {"name": "many"}})
         here.fake.put(CSRS, {**request, "status": {"certificate": "x"}})
         await here.kube.delete(KUBEVIRT_RESOURCE, "kubevirt", "kubevirt")
         vm = ("apis/kubevirt.io/v1/virtualmachines", "default", "vm")
         await until(lambda: here.fake.objects[vm]["metadata"].get("deletionTimestamp"))
+        await until(lambda: not here.all("virtualmachineinstancereplicasets"))
         await quiet(here)
         assert here.status()["phase"] == "Deleting"
         assert set(here.all("deployments")) == {"virt-api", "virt-controller"}
