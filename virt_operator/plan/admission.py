@@ -200,6 +200,8 @@ def _unsupported(spec: Json) -> list[Cause]:
 def _patches(kubevirt: Json) -> list[Cause]:
     path = "spec.customizeComponents.patches"
     settings = settings_of(kubevirt, kubevirt["metadata"].get("namespace", ""), Images())
+    if not settings.patches:
+        return []
     try:
         objects = desired.objects(settings, b"")
     except PatchError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -61,4 +61,10 @@ def _objects(config_text: str, ca_bundle: bytes, prometheus: Monitoring) -> dict
 def _crds(config_text: str) -> tuple[Json, ...]:
     """Apart from the rest, which changes with the authority: these are by far the largest."""
     settings = msgspec.json.decode(config_text, type=Settings)
-    return tuple(marked(patched(crd.render(kind), settings.patches), settings) for kind in INSTALLED_KINDS)
+    return tuple(marked(patched(body, settings.patches), settings) for body in _rendered_crds())
+
+
+@cache
+def _rendered_crds() -> tuple[Json, ...]:
+    """As they are under any setting: to render them takes long enough to be noticed by who waits for a webhook."""
+    return tuple(map(crd.render, INSTALLED_KINDS))
