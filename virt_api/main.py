@@ -75,7 +75,8 @@ async def _run(flags: argparse.Namespace) -> None:
 
 async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, started: Callable[[int], None]) -> None:
     """Serve until cancelled; `started` is told the port once everything that an answer needs has been read."""
-    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+    connector = aiohttp.TCPConnector(limit=0)  # each stream to a handler is a connection for as long as it lasts
+    async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as tasks:
         knowledge = Knowledge(kube)
         knowledge.on_config(lambda config: log.set_verbosity(config.verbosity(COMPONENT)))
         tasks.create_task(knowledge.run())

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from virt_handler.adapters.guest_actions import NAMES, ActionFailed
 from virt_handler.adapters.safe_path import beneath, console_socket
-from virt_handler.adapters.streams import StreamKey, Streams
+from virt_handler.adapters.streams import Busy, StreamKey, Streams
 from virt_model import names
 from virt_runtime.log import about
 
@@ -38,13 +38,13 @@ def console_app(pods_dir: str, find: Find, do: Do, client_name: str = CLIENT_NAM
         if found is None:
             return web.Response(status=404, text=f"no guest {namespace}/{name} on this node\n")
         key = StreamKey(found[1], kind)
-        if request.query.get("preserveSession") == "true" and streams.is_open(key):
-            return web.Response(
-                status=503, headers={names.REFUSAL_HEADER: f"Active {kind.upper()} connection. Request denied."}
-            )
+        preserve = request.query.get("preserveSession") == "true"
         try:
             with beneath(pods_dir, console_socket(*found, SOCKETS[kind])) as path:
-                return await streams.join(key, request, path)
+                return await streams.join(key, request, path, preserve=preserve)
+        except Busy:
+            why = f"Active {kind.upper()} connection. Request denied."
+            return web.Response(status=503, headers={names.REFUSAL_HEADER: why})
         except OSError as error:
             vmi = about(kind="VirtualMachineInstance", namespace=namespace, name=name, uid=found[1])
             LOG.warning("%s: %s", kind, error, extra=vmi)

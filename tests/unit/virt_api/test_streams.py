@@ -240,3 +240,18 @@ async def test_a_caller_who_does_not_take_is_dropped(tmp_path: Path, monkeypatch
         path = f"{CONSOLE.replace('console', 'portforward')}/{guest.sockets[0].getsockname()[1]}"
         async with api.front.ws_connect(api.url + path, headers=ALICE):
             await asyncio.wait_for(gone.wait(), 20)
+
+
+async def test_two_hundred_streams_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path) as api:
+        api.fake.put(VMIS, vmi())
+        connector = aiohttp.TCPConnector(ssl=api.front.connector._ssl, limit=0)  # type: ignore[union-attr]
+        async with aiohttp.ClientSession(connector=connector) as session, contextlib.AsyncExitStack() as stack:
+
+            async def talk(number: int) -> bytes:
+                console = await stack.enter_async_context(session.ws_connect(api.url + CONSOLE, headers=ALICE))
+                await console.send_bytes(b"%d" % number)
+                return await console.receive_bytes(timeout=30)
+
+            said = await asyncio.gather(*(talk(number) for number in range(200)))
+            assert said == [b"%d" % number for number in range(200)]

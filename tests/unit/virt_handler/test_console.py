@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from tests.fakes.waiting import until
+from virt_handler.adapters import streams
 from virt_handler.adapters.console import CLIENT_NAME, console_app
 from virt_handler.adapters.guest_actions import ActionFailed
 from virt_handler.adapters.streams import PROTOCOL
@@ -58,13 +59,17 @@ class World:
 
     @contextlib.asynccontextmanager
     async def dial(
-        self, path: str = "ns/virtualmachineinstances/a/console", name: str = CLIENT_NAME
+        self, path: str = "ns/virtualmachineinstances/a/console", name: str = CLIENT_NAME, autoping: bool = True
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         context = self.context(name)
         async with (
             aiohttp.ClientSession() as session,
             session.ws_connect(
-                f"{self.url}/v1/namespaces/{path}", ssl=context, server_hostname=SERVER_NAME, protocols=(PROTOCOL,)
+                f"{self.url}/v1/namespaces/{path}",
+                ssl=context,
+                server_hostname=SERVER_NAME,
+                protocols=(PROTOCOL,),
+                autoping=autoping,
             ) as socket,
         ):
             yield socket
@@ -127,6 +132,49 @@ async def test_who_asks_to_preserve_a_session_is_told_why_not(world: World) -> N
         assert caught.value.headers["X-Podvirt-Refusal"] == "Active CONSOLE connection. Request denied."
         world.qemu.say(b"still yours")
         assert await first.receive_bytes() == b"still yours"
+
+
+async def test_of_many_at_once_one_has_the_console(world: World) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        clients = await asyncio.gather(*(stack.enter_async_context(world.dial()) for _ in range(8)))
+        await until(lambda: len(world.qemu.connections) == 8)
+        ended = {asyncio.ensure_future(client.receive()): client for client in clients}
+        gone, left = await asyncio.wait(ended, timeout=5, return_when=asyncio.ALL_COMPLETED)
+        assert len(gone) == 7 and len(left) == 1
+        assert all(task.result().type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED) for task in gone)
+        world.qemu.say(b"yours")
+        assert (await asyncio.wait_for(left.pop(), 5)).data == b"yours"
+
+
+async def test_of_many_who_would_not_disturb_one_comes_in(world: World) -> None:
+    path = "ns/virtualmachineinstances/a/console?preserveSession=true"
+    async with contextlib.AsyncExitStack() as stack:
+        dials = (stack.enter_async_context(world.dial(path)) for _ in range(4))
+        found = await asyncio.gather(*dials, return_exceptions=True)
+        refused = [each.status for each in found if isinstance(each, aiohttp.WSServerHandshakeError)]
+        assert refused == [503] * 3
+        assert len(world.qemu.connections) == 1
+
+
+async def test_one_who_does_not_listen_is_dropped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "SLOW_SECONDS", 0.3)
+    async with world.dial():
+        await until(lambda: world.qemu.connections)
+        writer = world.qemu.connections[0][1]
+        with pytest.raises(ConnectionError):
+            async with asyncio.timeout(20):
+                while True:
+                    writer.write(bytes(1 << 16))
+                    await writer.drain()
+
+
+async def test_one_who_has_vanished_is_dropped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "PING_SECONDS", 0.3)
+    async with world.dial(autoping=False) as client:
+        await until(lambda: world.qemu.connections)
+        listening = asyncio.ensure_future(client.receive())  # pings are seen, and not answered
+        assert await asyncio.wait_for(world.qemu.hear(), 10) == b""
+        listening.cancel()
 
 
 async def test_actions_are_for_virt_api_alone(world: World) -> None:
