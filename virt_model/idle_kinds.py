@@ -28,6 +28,9 @@ IDLE_KINDS: Final[dict[str, str]] = {
     "Plugin": "plugins",
 }
 
+#: those whose creation is refused without a look at it; a migration is judged by its own rules before
+PLAINLY_REFUSED: Final = tuple(kind for kind in IDLE_KINDS if kind != "VirtualMachineInstanceMigration")
+
 
 def creation_path(plural: str) -> str:
     """Where virt-api is asked about the creation of an object of such a kind."""

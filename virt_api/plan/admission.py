@@ -32,7 +32,7 @@ from virt_api.plan.rules.vmi import created_causes, updated_causes
 from virt_api.plan.unsupported import refused_kind
 from virt_api.plan.users import User, user_of
 from virt_model.config import ClusterConfig
-from virt_model.idle_kinds import IDLE_KINDS, creation_path
+from virt_model.idle_kinds import PLAINLY_REFUSED, creation_path
 
 REPLICASET = "VirtualMachineInstanceReplicaSet"
 _PATCHED = ("metadata", "spec", "status")
@@ -147,7 +147,7 @@ ADMISSIONS: dict[str, Callable[[Request, World], Verdict]] = {
     "/virtualmachinereplicaset-validate": _validate_replicaset,
     NEW_MIGRATION: _validate_new_migration,
     "/migration-validate-update": _validate_changed_migration,
-    **{creation_path(KINDS[kind].plural): _refuse(kind) for kind in IDLE_KINDS},
+    **{creation_path(KINDS[kind].plural): _refuse(kind) for kind in PLAINLY_REFUSED},
 }
 
 

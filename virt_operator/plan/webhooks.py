@@ -6,7 +6,7 @@ import base64
 from typing import Any, NamedTuple
 
 from api.crd.kinds import KINDS, Kind
-from virt_model.idle_kinds import IDLE_KINDS, creation_path
+from virt_model.idle_kinds import PLAINLY_REFUSED, creation_path
 
 from .names import API_SERVICE, ROLE_LABEL, WEBHOOK_SERVICE
 
@@ -93,8 +93,7 @@ def _refusing(row: Kind) -> Hook:
     )
 
 
-#: migrations are refused by their own hook
-REFUSING = tuple(_refusing(KINDS[kind]) for kind in IDLE_KINDS if kind != "VirtualMachineInstanceMigration")
+REFUSING = tuple(_refusing(KINDS[kind]) for kind in PLAINLY_REFUSED)
 OPERATOR_HOOKS = (
     Hook("kubevirt-validator", "/kubevirt-validate-delete", ("DELETE",), "kubevirts"),
     Hook("kubevirt-update-validator", "/kubevirt-validate-update", ("UPDATE",), "kubevirts"),

@@ -8,7 +8,7 @@ from api.crd import KINDS
 from tests.unit.virt_api.worlds import ask
 from virt_api.plan.admission import ADMISSIONS
 from virt_model.idle_kinds import IDLE_KINDS
-from virt_operator.plan.webhooks import OPERATOR_HOOKS, REFUSING, VALIDATING
+from virt_operator.plan.webhooks import MUTATING, OPERATOR_HOOKS, REFUSING, VALIDATING
 
 ANSWERED_BY_ITS_RULES = "VirtualMachineInstanceMigration"
 
@@ -35,5 +35,5 @@ def test_every_kind_is_judged_or_refused() -> None:
     assert judged == {row.plural for row in KINDS.values()}
 
 
-def test_every_hook_has_an_answer() -> None:
-    assert {hook.path for hook in (*VALIDATING, *REFUSING)} <= ADMISSIONS.keys()
+def test_every_hook_has_an_answer_and_every_answer_a_hook() -> None:
+    assert {hook.path for hook in (*MUTATING, *VALIDATING, *REFUSING)} == ADMISSIONS.keys()
