@@ -136,6 +136,20 @@ def test_orphans_stay_and_are_adopted_and_a_deletion_takes_all(cluster: Cluster,
     vms.gone(cluster, namespace, "vmi", orphan["metadata"]["name"])
 
 
+def test_an_autoscaler_can_read_and_set_it(cluster: Cluster, namespace: str) -> None:
+    """Without metrics an autoscaler still keeps the number within its bounds: it has read the scale, and written it."""
+    cluster.create(replicaset(namespace, replicas=0))
+    until("it is seen", lambda: status(cluster, namespace).get("labelSelector") == "app=web")
+    patch(cluster, namespace, replicas=3)
+    target = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstanceReplicaSet", "name": "web"}
+    spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 2}
+    kind = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
+    cluster.create({**kind, "metadata": {"name": "web", "namespace": namespace}, "spec": spec})
+    ready(cluster, namespace, 2)
+    able = vms.condition(cluster.get("hpa", "web", namespace), "AbleToScale")
+    assert able and able["status"] == "True", able
+
+
 def test_refusals_name_the_field(cluster: Cluster, namespace: str) -> None:
     other = replicaset(namespace)
     other["spec"]["selector"] = {"matchLabels": {"app": "other"}}
