@@ -87,6 +87,16 @@ class Cluster:
         }
         self.api.put(PODS, changed)
 
+    def hold_pod(self) -> None:
+        """From now on a deletion only marks the pod, as it does while a kubelet ends its containers."""
+        pod = self.pod
+        assert pod is not None
+        self.api.put(PODS, {**pod, "metadata": {**pod["metadata"], "finalizers": ["kubelet"]}})
+
+    def remove_pod(self) -> None:
+        assert self.pod is not None
+        self.api.remove(f"{PODS}/{self.pod['metadata']['name']}")
+
     def move_vmi(self, phase: str) -> None:
         vmi = self.vmi
         assert vmi is not None
@@ -135,20 +145,22 @@ async def test_a_vm_lives_and_leaves_nothing_with_few_writes() -> None:
     async with running() as cluster:
         cluster.api.put(VMS, _vm())
         await cluster.to_running()
+        cluster.hold_pod()
         await cluster.kube.delete(VIRTUAL_MACHINES, "n", "a")
-        await until(lambda: cluster.pod is None)
-        await until(lambda: cluster.shown() == "Terminating")
+        await until(lambda: cluster.pod and "deletionTimestamp" in cluster.pod["metadata"])
+        await until(lambda: cluster.shown() == "Terminating" and cluster.ready() == "False")
         cluster.move_vmi("Succeeded")
+        cluster.remove_pod()
         await until(lambda: cluster.vmi is None and cluster.vm is None)
         writes = cluster.writes()
     assert writes == {
         "PATCH virtualmachines": 2,  # finalizer on, finalizer off
-        "PATCH virtualmachines/status": 5,  # the fake's objects are old: nothing is held back (see vm._overtaken)
+        "PATCH virtualmachines/status": 6,  # the fake's objects are old: nothing is held back (see vm._overtaken)
         "POST controllerrevisions": 1,
         "POST virtualmachineinstances": 1,
         "POST pods": 1,
         "PATCH pods/status": 1,
-        "PATCH virtualmachineinstances": 4,  # Scheduling, Scheduled, Ready, finalizers off
+        "PATCH virtualmachineinstances": 5,  # Scheduling, Scheduled, Ready, Ready no more, finalizers off
         "DELETE virtualmachineinstances": 1,
         "DELETE pods": 1,
         "DELETE virtualmachines": 1,  # the user's
