@@ -125,7 +125,7 @@ def static_busybox(directory: Path) -> bytes:
     shell.run(["apt-get", "-q", "download", "busybox-static"], cwd=directory)
     (package,) = directory.glob("busybox-static_*.deb")
     shell.run(["dpkg-deb", "-x", package, directory])
-    return next(each for each in directory.glob("**/busybox") if each.is_file()).read_bytes()
+    return next(directory.glob("**/bin/busybox")).read_bytes()
 
 
 @pytest.fixture(scope="module")
