@@ -176,6 +176,10 @@ def test_components_deleted_by_hand_come_back(cluster: Cluster, namespace: str) 
     until("all are back", lambda: all(back(*each) for each in deleted), 90, 1.0)
     settled(cluster)
     assert guest(cluster, namespace, "calm") == uid, "no guest was disturbed"
+    # The deployment stands again before its first pod answers: nobody's manifest is admitted until then.
+    trial = json.dumps(vmi("trial", namespace))
+    words = ("create", "--dry-run=server", "-f", "-")
+    until("manifests are admitted again", lambda: cluster.try_kubectl(*words, stdin=trial).code == 0, 60)
     cluster.create(vmi("after", namespace))
     vms.running(cluster, namespace, "after")
 
