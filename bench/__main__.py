@@ -1,4 +1,4 @@
-"""Command line: `python3 -m bench start|footprint|writes [--name CLUSTER | --kubeconfig FILE]`."""
+"""Command line: `python3 -m bench start|footprint|writes|streams|api [--name CLUSTER | --kubeconfig FILE]`."""
 
 import argparse
 import asyncio
@@ -6,8 +6,16 @@ import json
 import subprocess
 import sys
 
-from bench import footprint, start, writes
+from bench import admission, footprint, start, streams, writes
 from virt_runtime.errors import ApiError
+
+SUBJECTS = {
+    "start": start.measure,
+    "footprint": footprint.measure,
+    "writes": writes.measure,
+    "streams": streams.measure,
+    "api": admission.measure,
+}
 
 
 def kubeconfig_of(name: str) -> str:
@@ -20,7 +28,7 @@ def kubeconfig_of(name: str) -> str:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m bench")
-    parser.add_argument("subject", choices=["start", "footprint", "writes"])
+    parser.add_argument("subject", choices=[*SUBJECTS])
     parser.add_argument("--name", default="podvirt", help="local cluster to measure (default: podvirt)")
     parser.add_argument("--kubeconfig", help="another cluster; `writes` needs a local one (it reads the audit log)")
     parser.add_argument("--count", type=int, default=10, help="VMs one by one, or alive at once for footprint")
@@ -33,9 +41,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     kubeconfig = options.kubeconfig or kubeconfig_of(options.name)
-    measure = {"start": start.measure, "footprint": footprint.measure, "writes": writes.measure}[options.subject]
     try:
-        figures = asyncio.run(measure(kubeconfig, options))
+        figures = asyncio.run(SUBJECTS[options.subject](kubeconfig, options))
     except ApiError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

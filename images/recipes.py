@@ -286,6 +286,7 @@ COMPONENTS = LayerRecipe(
 LAUNCHER = LayerRecipe(
     parent="base",
     packages=(
+        "libvirt-daemon",
         "libvirt-daemon-driver-qemu",
         "python3-libvirt",
         "qemu-system-x86",
@@ -301,6 +302,7 @@ LAUNCHER = LayerRecipe(
         "usr/bin/qemu-img",
         "usr/bin/flock",
         "usr/bin/tini",
+        "usr/sbin/libvirtd",
         *(
             f"{LIBRARIES}/qemu/{name}.so"
             for name in (
@@ -399,6 +401,8 @@ IMAGES: Mapping[str, ImageRecipe] = {
         shims=(
             Shim(path="usr/bin/virt-launcher", module="virt_launcher.main", flags="-ISOO"),
             Shim(path="usr/bin/virt-launcher-capabilities", module="virt_launcher.capabilities"),
+            Shim(path="usr/bin/virt-probe", module="virt_launcher.probe", flags="-ISOO"),
+            Shim(path="usr/bin/virt-freezer", module="virt_launcher.freezer", flags="-ISOO"),
         ),
         entrypoint="usr/bin/virt-launcher-monitor",
         user=QEMU_USER,

@@ -13,6 +13,7 @@ from typing import NoReturn
 import aiohttp
 
 from virt_api.adapters.documents import Documents
+from virt_api.adapters.evictions import Evictions
 from virt_api.adapters.gate import Gate
 from virt_api.adapters.guests import Guests
 from virt_api.adapters.handlers import Handlers
@@ -35,6 +36,7 @@ from virt_model.version import VERSION
 from virt_runtime import log
 from virt_runtime.client_metrics import ClientObserver
 from virt_runtime.clock import RealClock
+from virt_runtime.events import EventRecorder
 from virt_runtime.kube import KubeClient
 from virt_runtime.metrics import Metrics
 from virt_runtime.process import run_daemon
@@ -43,6 +45,7 @@ from virt_runtime.tls import ServingCertificate, client_context
 
 LOG = logging.getLogger(__name__)
 COMPONENT = Component.API.value
+EVENT_SOURCE = "virt-api"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -86,7 +89,10 @@ async def serve(kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, s
         clock = RealClock()
         metrics.gauge("kubevirt_info").labels(platform.python_version(), VERSION).set(1)
         metrics.gauge("kubevirt_virt_api_ready_status").labels().set(1)
-        Webhooks(kube, knowledge, flags.namespace, clock, metrics).add_to(app)
+        events = EventRecorder(kube, EVENT_SOURCE)
+        tasks.create_task(events.run())
+        evictions = Evictions(kube, knowledge, lambda vmi, reason, text: events.emit(vmi, "Warning", reason, text))
+        Webhooks(kube, knowledge, flags.namespace, clock, metrics, evictions).add_to(app)
         tls = client_context(flags.ca_file, flags.handler_certificates)
         handlers = Handlers(kube, session, tls, flags.namespace, flags.console_server_port)
         objects, meter = Objects(kube), StreamMeter(metrics, clock)

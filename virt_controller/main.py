@@ -13,6 +13,8 @@ from pathlib import Path
 
 from virt_controller.adapters.cache_metrics import CacheMetrics, PhaseTimes
 from virt_controller.adapters.caches import Caches
+from virt_controller.adapters.evacuation_loop import EvacuationController
+from virt_controller.adapters.migration_loop import MigrationController
 from virt_controller.adapters.node_loop import NodeController
 from virt_controller.adapters.perform import Performer
 from virt_controller.adapters.replicaset_loop import ReplicaSetController
@@ -42,6 +44,7 @@ from virt_runtime.tls import ServingCertificate
 COMPONENT = Component.CONTROLLER.value
 EVENT_SOURCE = "virtualmachine-controller"
 REPLICASET_EVENT_SOURCE = "virtualmachinereplicaset-controller"
+EVACUATION_EVENT_SOURCE = "evacuation-controller"
 CERTIFICATES = Path("/etc/virt-controller/certificates")
 WORKERS = 10
 
@@ -51,20 +54,28 @@ class Controllers:
 
     def __init__(self, kube: KubeClient, namespace: str, launcher_image: str, metrics: Metrics) -> None:
         self.caches = Caches(kube, namespace)
-        self._recorders = tuple(EventRecorder(kube, source) for source in (EVENT_SOURCE, REPLICASET_EVENT_SOURCE))
+        sources = (EVENT_SOURCE, REPLICASET_EVENT_SOURCE, EVACUATION_EVENT_SOURCE)
+        self._recorders = tuple(EventRecorder(kube, source) for source in sources)
         clock = RealClock()
-        perform, perform_replicasets = (
+        perform, perform_replicasets, perform_evacuations = (
             Performer(kube, _emitter(recorder), self.caches.learn) for recorder in self._recorders
         )
-        vms, vmis, nodes, replicasets = (
-            WorkQueue(meter=QueueMeter(metrics, f"{COMPONENT}-{what}")) for what in ("vm", "vmi", "node", "replicaset")
+        vms, vmis, nodes, replicasets, migrations, evacuations = (
+            WorkQueue(meter=QueueMeter(metrics, f"{COMPONENT}-{what}"))
+            for what in ("vm", "vmi", "node", "replicaset", "migration", "evacuation")
         )
         self._nodes = NodeController(self.caches, perform, clock, nodes)
         self._vms = VmController(kube, self.caches, perform, clock, vms)
-        self._vmis = VmiController(kube, self.caches, perform, clock, vmis, launcher_image, self._nodes.lost)
+        self._vmis = VmiController(
+            kube, self.caches, perform, clock, vmis, launcher_image, self._nodes.lost, self._nodes.out
+        )
         self._nodes.on_change(self._vmis.node_changed)
         self._replicasets = ReplicaSetController(kube, self.caches, perform_replicasets, clock, replicasets)
-        self.caches.vmis.subscribe(PhaseTimes(metrics).seen)
+        self._migrations = MigrationController(kube, self.caches, perform, clock, migrations, launcher_image)
+        self._evacuations = EvacuationController(self.caches, perform_evacuations, evacuations)
+        times = PhaseTimes(metrics)
+        self.caches.vmis.subscribe(times.seen)
+        self.caches.migrations.subscribe(times.migration_seen)
 
     async def run(self) -> None:
         """Until cancelled. Nothing is decided before every cache is filled."""
@@ -73,7 +84,12 @@ class Controllers:
     async def _work(self) -> None:
         await self.caches.synced()
         await together(
-            self._vms.run(WORKERS), self._vmis.run(WORKERS), self._replicasets.run(WORKERS), self._nodes.run()
+            self._vms.run(WORKERS),
+            self._vmis.run(WORKERS),
+            self._replicasets.run(WORKERS),
+            self._migrations.run(WORKERS),
+            self._evacuations.run(WORKERS),
+            self._nodes.run(),
         )
 
 

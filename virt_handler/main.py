@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from virt_handler.adapters.agent import Agent
-from virt_handler.adapters.certificate import NodeCertificate
+from virt_handler.adapters.certificate import NodeCertificate, certificate_name
 from virt_handler.adapters.console import console_app
 from virt_handler.adapters.device_plugin import DevicePlugins, offers
 from virt_handler.adapters.guest_actions import GuestActions
@@ -21,12 +21,14 @@ from virt_handler.adapters.guest_scrape import GuestScrape
 from virt_handler.adapters.inotify import Watcher
 from virt_handler.adapters.kvm_probe import kvm_problem
 from virt_handler.adapters.launcher_settings import LauncherSettings, read_cache
+from virt_handler.adapters.migration_relay import MigrationRelays
+from virt_handler.adapters.migrations import Migrations, Relays
 from virt_handler.adapters.node import Heartbeat, facts_of_image
 from virt_handler.adapters.observer import Observer, vmi_uid_of
 from virt_handler.adapters.records import Records
 from virt_handler.adapters.sockets import SocketFinder
 from virt_handler.plan.node_labels import wanted_labels
-from virt_model import labels
+from virt_model import labels, paths
 from virt_model.config import ClusterConfig, from_kubevirt
 from virt_model.monitoring.row import Component
 from virt_model.monitoring.table import rows_of
@@ -45,7 +47,7 @@ from virt_runtime.reflector import Reflector
 from virt_runtime.resources import KUBEVIRTS, NODES, PODS, VIRTUAL_MACHINE_INSTANCES
 from virt_runtime.serve import operations_app, serving
 from virt_runtime.store import Store
-from virt_runtime.tls import FileSource, ServingCertificate
+from virt_runtime.tls import ClientContexts, FileSource, ServingCertificate
 
 COMPONENT = Component.HANDLER.value
 LOG = logging.getLogger(COMPONENT)
@@ -54,13 +56,16 @@ Json = dict[str, Any]
 
 
 class Caches:
-    """What the agent watches: its own node, the launcher pods and the VMIs there, and the cluster's configuration."""
+    """What the agent watches: its node, the launcher pods and the VMIs there or on their way there, the settings."""
 
     def __init__(self, kube: KubeClient, node: str, namespace: str) -> None:
-        self.vmis, self.pods, self.nodes, self.kubevirts = Store(), Store(), Store(), Store()
+        self.vmis, self.incoming, self.pods, self.nodes, self.kubevirts = Store(), Store(), Store(), Store(), Store()
         launchers = f"{labels.ROLE}={labels.ROLE_LAUNCHER}"
         self.of_vmis = Reflector(
             kube, VIRTUAL_MACHINE_INSTANCES, self.vmis, label_selector=f"{labels.NODE_NAME}={node}"
+        )
+        self.of_incoming = Reflector(
+            kube, VIRTUAL_MACHINE_INSTANCES, self.incoming, label_selector=f"{labels.MIGRATION_TARGET_NODE_NAME}={node}"
         )
         self.of_pods = Reflector(
             kube, PODS, self.pods, label_selector=launchers, field_selector=f"spec.nodeName={node}"
@@ -69,11 +74,12 @@ class Caches:
         self._of_nodes = Reflector(kube, NODES, self.nodes, field_selector=f"metadata.name={node}")
 
     async def run(self) -> None:
-        reflectors = (self.of_vmis, self.of_pods, self.of_kubevirts, self._of_nodes)
+        reflectors = (self.of_vmis, self.of_incoming, self.of_pods, self.of_kubevirts, self._of_nodes)
         await together(*(each.run() for each in reflectors))
 
     async def synced(self) -> None:
-        await when_synced(*(store.synced for store in (self.vmis, self.pods, self.nodes, self.kubevirts)))
+        stores = (self.vmis, self.incoming, self.pods, self.nodes, self.kubevirts)
+        await when_synced(*(store.synced for store in stores))
 
     def config(self) -> ClusterConfig:
         found = self.kubevirts.list()
@@ -83,7 +89,9 @@ class Caches:
 class Node:
     """Everything of one node, wired."""
 
-    def __init__(self, kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, kvm_usable: bool) -> None:
+    def __init__(
+        self, kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, kvm_usable: bool, relays: Relays
+    ) -> None:
         self._name, self._kvm_usable = flags.node_name, kvm_usable
         self._queue, self._watcher = WorkQueue(meter=QueueMeter(metrics, "virt-handler-vm")), Watcher()
         self._caches = Caches(kube, flags.node_name, flags.namespace)
@@ -92,14 +100,15 @@ class Node:
         self._finder = SocketFinder(flags.pods_dir, self._watcher, self._pod_changed)
         clock = RealClock()
         self.observer = Observer(
-            vmis=self._caches.vmis, pods=self._caches.pods, finder=self._finder, records=self._records, clock=clock,
+            vmis=self._caches.vmis, incoming=self._caches.incoming, pods=self._caches.pods, finder=self._finder,
+            records=self._records, clock=clock, node=flags.node_name,
             ip_family=ipaddress.ip_address(flags.pod_ip or "0.0.0.0").version,
         )  # fmt: skip
         cache = read_cache(flags.capabilities_dir / "cache")
+        settings = LauncherSettings(self._caches.config, kvm_usable, flags.launcher_image, cache)
         self.agent = Agent(
             kube=kube, recorder=self._recorder, queue=self._queue, observer=self.observer, finder=self._finder,
-            records=self._records, clock=clock,
-            settings=LauncherSettings(self._caches.config, kvm_usable, flags.launcher_image, cache),
+            records=self._records, clock=clock, settings=settings, migrations=Migrations(kube, settings, relays),
         )  # fmt: skip
         self.actions = GuestActions(self.agent.running_guest, self._recorder)
         metrics.gauge("kubevirt_virt_handler_ready_status").labels().set_function(lambda: self.unhealthy() is None)
@@ -139,7 +148,8 @@ class Node:
     async def _work(self) -> None:
         await self._caches.synced()
         self._caches.of_kubevirts.subscribe(self._settings_changed)
-        self._caches.of_vmis.subscribe(self._vmi_moved)
+        for watched in (self._caches.of_vmis, self._caches.of_incoming):
+            watched.subscribe(self._vmi_moved)
         self._caches.of_pods.subscribe(self._pod_moved)
         for uid in self._records.uids():
             self._queue.add(uid)
@@ -183,8 +193,8 @@ async def run(flags: argparse.Namespace) -> None:
     certificate = NodeCertificate(flags.node_name, flags.namespace)
     await certificate.prepare()
     async with KubeClient.connect(flags.kubeconfig, COMPONENT, ClientObserver(metrics)) as kube:
-        node = Node(kube, metrics, flags, kvm_usable=not problem)
-        consoles = console_app(flags.pods_dir, node.observer.named, node.actions.do)
+        node = Node(kube, metrics, flags, kvm_usable=not problem, relays=_relays(flags, certificate))
+        consoles = console_app(flags.pods_dir, node.observer.named, node.actions)
         trusted = ServingCertificate(certificate.pair, _bundle(flags.ca_file), clients_required=True)
         operations = operations_app(metrics, node.unhealthy, may_profile=node.may_profile)
         async with (
@@ -192,6 +202,16 @@ async def run(flags: argparse.Namespace) -> None:
             serving(consoles, flags.console_port, trusted.context()),
         ):
             await together(node.run(), certificate.run(kube))
+
+
+def _relays(flags: argparse.Namespace, certificate: NodeCertificate) -> MigrationRelays:
+    bundle = _bundle(flags.ca_file)
+    return MigrationRelays(
+        address=flags.pod_ip, pods_dir=flags.pods_dir, name_of=lambda node: certificate_name(node, flags.namespace),
+        client=ClientContexts(bundle, certificate.pair).context,
+        server=ServingCertificate(certificate.pair, bundle, clients_required=True).context,
+        target_socket=paths.receiver_socket_on_node,
+    )  # fmt: skip
 
 
 def _bundle(ca_file: Path) -> Any:

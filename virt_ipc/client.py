@@ -17,7 +17,9 @@ from typing import Any, Self
 import msgspec
 
 from virt_ipc import wire
-from virt_ipc.errors import LauncherRefused, LauncherUnreachable, ProtocolError, SyncError
+from virt_ipc.agent import FreezeRequest, GuestInfo
+from virt_ipc.base import Message
+from virt_ipc.errors import LauncherUnreachable, ProtocolError
 from virt_ipc.messages import (
     CapabilityCache,
     DomainReport,
@@ -25,16 +27,17 @@ from virt_ipc.messages import (
     Empty,
     HelloReply,
     HelloRequest,
-    Message,
+    MigrateRequest,
+    ReceiveRequest,
     SyncRequest,
+    TakeOverRequest,
 )
-from virt_ipc.wire import Answer, Outcome, Request
+from virt_ipc.wire import Answer, Request
 
 SHORT = 5.0
 """Seconds for a call that only reads or signals."""
 LONG = 60.0
 """Seconds for a call that may start or end QEMU, or that waits for the guest's agent."""
-MAX_SENTENCE = 2048
 
 _answer = msgspec.msgpack.Decoder(Answer)
 
@@ -107,14 +110,47 @@ class LauncherClient:
         """Ask the guest to reboot: by its agent when connected, else by ACPI."""
         await self._call("soft_reboot", Empty(), LONG)
 
+    async def receive(self, request: ReceiveRequest) -> None:
+        """Make ready for a guest that another launcher sends; libvirt listens when this returns. May be repeated."""
+        await self._call("receive", request, LONG)
+
+    async def migrate(self, request: MigrateRequest) -> None:
+        """Begin to send the guest away; reports tell the rest. A UID that was begun before is not begun again."""
+        await self._call("migrate", request, SHORT)
+
+    async def abort_migration(self) -> None:
+        """Ask for the end of the migration under way, at either side; reports tell whether it came too late."""
+        await self._call("abort_migration", Empty(), SHORT)
+
+    async def take_over(self, request: TakeOverRequest) -> DomainReport:
+        """Let the guest that was received run here. Call it only when the VMI names this pod as its runner.
+
+        May be repeated; refused while nothing whole was received.
+        """
+        report: DomainReport = await self._call("take_over", request, LONG)
+        return report
+
     async def stats(self) -> DomainStats:
         """What the domain has used so far. Refused while there is none, or libvirt is busy with an earlier question."""
         stats: DomainStats = await self._call("stats", Empty(), SHORT)
         return stats
 
     async def ping(self) -> None:
-        """Is the launcher alive and its lock not held by a stuck call?"""
+        """Is the launcher alive, and does QEMU answer it? Refused, or not answered, where something hangs."""
         await self._call("ping", Empty(), SHORT)
+
+    async def guest_info(self) -> GuestInfo:
+        """Ask the guest agent for all that it tells. Refused where none is connected."""
+        info: GuestInfo = await self._call("guest_info", Empty(), LONG)
+        return info
+
+    async def freeze(self, request: FreezeRequest) -> None:
+        """Let the guest's file systems take no writes, by its agent. May be repeated."""
+        await self._call("freeze", request, LONG)
+
+    async def unfreeze(self) -> None:
+        """Let them take writes again. May be repeated."""
+        await self._call("unfreeze", Empty(), LONG)
 
     async def events(self) -> AsyncIterator[DomainReport]:
         """The present state, then each change; only the newest where the reader is slower than the guest.
@@ -125,13 +161,13 @@ class LauncherClient:
         async with self._connection(wire.EVENTS) as (reader, writer):
             await _send(writer, Request(method=wire.EVENTS, body=wire.encode(Empty())))
             while True:
-                yield decode(_body(await _receive(reader), wire.EVENTS))
+                yield decode(wire.body(await _receive(reader), wire.EVENTS))
 
     async def _call(self, method: str, request: Message, timeout: float) -> Any:
         _, reply = wire.UNARY[method]
         async with self._connection(method) as (reader, writer), asyncio.timeout(timeout):
             await _send(writer, Request(method=method, body=wire.encode(request)))
-            return wire.decoder(reply)(_body(await _receive(reader), method))
+            return wire.decoder(reply)(wire.body(await _receive(reader), method))
 
     @asynccontextmanager
     async def _connection(self, method: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
@@ -162,12 +198,3 @@ async def _send(writer: asyncio.StreamWriter, request: Request) -> None:
 async def _receive(reader: asyncio.StreamReader) -> Answer:
     size = wire.length(await reader.readexactly(wire.LENGTH.size))
     return _answer.decode(await reader.readexactly(size))
-
-
-def _body(answer: Answer, method: str) -> bytes:
-    if answer.outcome is Outcome.DONE:
-        return answer.body
-    sentence = answer.body[:MAX_SENTENCE].decode(errors="replace")
-    if answer.outcome is Outcome.NOT_UNDERSTOOD:
-        raise ProtocolError(f"{method}: {sentence}")
-    raise SyncError(sentence) if method == "sync" else LauncherRefused(sentence)

@@ -12,18 +12,14 @@ from typing import Annotated
 
 import msgspec
 
-Name = Annotated[str, msgspec.Meta(max_length=253)]
-"""A Kubernetes name, a device name, a target such as `vda`."""
-Text = Annotated[str, msgspec.Meta(max_length=2048)]
-"""A sentence for people."""
+from virt_ipc.agent import AccessReport, AgentReport, GuestUsage
+from virt_ipc.base import Count, Message, Name, Text
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 StatName = Annotated[str, msgspec.Meta(max_length=64)]
 """A name of libvirt's statistics, such as `block.12.fl.times`."""
 CacheFiles = dict[Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\.xml$")], bytes]
 """libvirt's own QEMU capability cache: file name in the cache directory to content."""
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of everything that crosses the socket."""
 
 
 class Status(enum.StrEnum):
@@ -147,6 +143,46 @@ class DiskReport(Message, frozen=True, kw_only=True):
     bus: Name = ""
 
 
+class MigrationStage(enum.StrEnum):
+    """How far a migration has come, as this launcher sees it. The first four are a target's, the others a source's."""
+
+    WAITING = "waiting"
+    """Files and the receiving libvirtd are ready."""
+    ARRIVING = "arriving"
+    """The domain is there and fills."""
+    RECEIVED = "received"
+    """The whole guest stands here, paused, and waits for `take_over`."""
+    TAKEN = "taken"
+    """The guest is this launcher's, as if it had been started here."""
+    SENDING = "sending"
+    SENT = "sent"
+    """The guest has left: the domain here has ended, with the reason `migrated`."""
+    FAILED = "failed"
+    """At a source the guest goes on; at a target nothing is left of it."""
+
+
+class MigrationReport(Message, frozen=True, kw_only=True):
+    """The migration that this launcher takes or took part in."""
+
+    stage: MigrationStage
+    migration_uid: Name
+    """UID of the VirtualMachineInstanceMigration; empty at a target that was not told."""
+    error: Text = ""
+    """Why it failed; for what libvirt said, in the form `virError(Code=…, Domain=…, Message='…')`."""
+    aborted: bool = False
+    """It failed because `abort_migration` was called."""
+    data_total: Count = 0
+    """Bytes of memory and disks, as far as QEMU knows by now."""
+    data_processed: Count = 0
+    data_remaining: Count = 0
+    dirty_rate: Count = 0
+    """Bytes of memory a second that the guest changes."""
+    transfer_rate: Count = 0
+    """Bytes of memory and disks that are sent a second."""
+    expected_downtime_ms: Count = 0
+    """How long the guest would stand still if it switched now, as QEMU expects."""
+
+
 class DomainReport(Message, frozen=True, kw_only=True):
     """The whole known state of the domain at one moment. A later report replaces an earlier one."""
 
@@ -156,8 +192,14 @@ class DomainReport(Message, frozen=True, kw_only=True):
     """As libvirt expanded it, for example `pc-q35-11.1`."""
     agent_connected: bool = False
     """The guest agent's end of its channel is open."""
+    agent: AgentReport | None = None
+    """The last that it said of itself and its guest, also when it has gone since."""
+    access: AccessReport | None = None
+    """Of the latest try to set keys and passwords; None where the VMI has none, or none was tried yet."""
     marked_for_graceful_shutdown: bool = False
     """The pod is being stopped (SIGTERM): the handler must begin the guest's shutdown."""
+    held: bool | None = None
+    """Whether its user wants it paused, which holds whatever a migration does to it; None: the launcher cannot say."""
     paused_on_volume: Name = ""
     """The volume whose I/O error paused the guest."""
     paused_on_no_space: bool = False
@@ -167,6 +209,46 @@ class DomainReport(Message, frozen=True, kw_only=True):
     disks: Annotated[list[DiskReport], msgspec.Meta(max_length=256)] = []
     error: Text = ""
     """Why the last synchronisation failed; empty after one that succeeded."""
+    migration: MigrationReport | None = None
+    """The latest migration; a source that starts another one reports that one."""
+
+
+class ReceiveRequest(Message, frozen=True, kw_only=True):
+    """Make ready for a guest that comes from another launcher of the same VMI."""
+
+    vmi: bytes
+    """The VirtualMachineInstance as JSON."""
+    options: SyncOptions
+    migration_uid: Name
+
+
+class MigrateRequest(Message, frozen=True, kw_only=True):
+    """Send the guest away. Ports are on the pod's `migration_way.LOOPBACK`, where the handler's relay listens."""
+
+    migration_uid: Name
+    libvirt_port: Port
+    memory_port: Port = 49152
+    disks_port: Port = 49153
+    block: bool = False
+    """Copy the disks that are files of this pod, too."""
+    bandwidth: Count = 0
+    """Bytes a second; 0 is unlimited."""
+    max_downtime_ms: Annotated[int, msgspec.Meta(ge=1)] = 900
+    auto_converge: bool = False
+    """Slow the guest down when it changes memory faster than it is sent."""
+    connections: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    """For memory; more than one is QEMU's multifd."""
+    completion_timeout: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Seconds for the whole; 0 is for ever."""
+    progress_timeout: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Seconds without the remaining data becoming less; 0 is for ever."""
+
+
+class TakeOverRequest(Message, frozen=True, kw_only=True):
+    """The guest that was received is this launcher's now."""
+
+    paused: bool = False
+    """It stays paused, because its user had paused it."""
 
 
 class CapabilityCache(Message, frozen=True, kw_only=True):
@@ -180,9 +262,12 @@ class DomainStats(Message, frozen=True, kw_only=True):
 
     values: Annotated[dict[StatName, int], msgspec.Meta(max_length=8192)] = {}
     """For example `cpu.time` (ns), `balloon.rss` (KiB), `vcpu.0.state`, `net.0.rx.bytes`, `block.0.rd.reqs`; and
-    `vcpu.affinities`, which is ours: how many pairs of a vCPU and a CPU that it may run on there are."""
+    `vcpu.affinities`, which is ours: how many pairs of a vCPU and a CPU that it may run on there are. While the guest
+    leaves also `migration.*`: data_total, data_processed, data_remaining (bytes), memory_dirty_rate and memory_bps
+    (bytes a second)."""
     devices: Annotated[dict[StatName, Name], msgspec.Meta(max_length=512)] = {}
     """Names of `net.N` and `block.N`: the VMI's own, or the tap's or the target's where it has none."""
+    usage: GuestUsage = GuestUsage()
 
 
 class Empty(Message, frozen=True, kw_only=True):

@@ -16,8 +16,20 @@ from typing import Protocol
 import msgspec
 
 from virt_ipc import wire
+from virt_ipc.agent import ExecReply, ExecRequest, FreezeRequest, GuestInfo, PingRequest
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import CapabilityCache, DomainReport, DomainStats, Empty, HelloReply, HelloRequest, SyncRequest
+from virt_ipc.messages import (
+    CapabilityCache,
+    DomainReport,
+    DomainStats,
+    Empty,
+    HelloReply,
+    HelloRequest,
+    MigrateRequest,
+    ReceiveRequest,
+    SyncRequest,
+    TakeOverRequest,
+)
 from virt_ipc.wire import Answer, Outcome, Request
 
 INIT_SOCKET = "launcher-init-sock"
@@ -28,7 +40,6 @@ MAX_CONNECTIONS = 8
 """At one time; one more is hung up on."""
 REQUEST_SECONDS = 10.0
 """For a request to arrive whole, and for an answer to be taken."""
-MAX_SENTENCE = 2048
 
 _request = msgspec.msgpack.Decoder(Request)
 
@@ -46,8 +57,17 @@ class LauncherService(Protocol):
     def unpause(self, request: Empty) -> Empty: ...
     def reset(self, request: Empty) -> Empty: ...
     def soft_reboot(self, request: Empty) -> Empty: ...
+    def receive(self, request: ReceiveRequest) -> Empty: ...
+    def migrate(self, request: MigrateRequest) -> Empty: ...
+    def abort_migration(self, request: Empty) -> Empty: ...
+    def take_over(self, request: TakeOverRequest) -> DomainReport: ...
     def stats(self, request: Empty) -> DomainStats: ...
     def ping(self, request: Empty) -> Empty: ...
+    def guest_info(self, request: Empty) -> GuestInfo: ...
+    def freeze(self, request: FreezeRequest) -> Empty: ...
+    def unfreeze(self, request: Empty) -> Empty: ...
+    def guest_ping(self, request: PingRequest) -> Empty: ...
+    def guest_exec(self, request: ExecRequest) -> ExecReply: ...
 
 
 class Newest:
@@ -132,7 +152,7 @@ class Server:
         try:
             with connection, contextlib.suppress(OSError, EOFError, wire.TooLarge, msgspec.MsgspecError):
                 connection.settimeout(REQUEST_SECONDS)
-                request = _request.decode(_receive(connection))
+                request = _request.decode(wire.receive(connection))
                 if request.method == wire.EVENTS:
                     self._stream(connection)
                 else:
@@ -157,9 +177,9 @@ class Server:
         try:
             return Answer(outcome=Outcome.DONE, body=wire.encode(call(decode(request.body))))
         except LauncherRefused as refusal:
-            return Answer(outcome=Outcome.REFUSED, body=str(refusal)[:MAX_SENTENCE].encode())
+            return Answer(outcome=Outcome.REFUSED, body=str(refusal)[: wire.MAX_SENTENCE].encode())
         except msgspec.MsgspecError as error:
-            return Answer(outcome=Outcome.NOT_UNDERSTOOD, body=str(error)[:MAX_SENTENCE].encode())
+            return Answer(outcome=Outcome.NOT_UNDERSTOOD, body=str(error)[: wire.MAX_SENTENCE].encode())
 
     def _stream(self, connection: socket.socket) -> None:
         """A client that hung up is noticed at the next report, or when newer streams displace this one."""
@@ -183,17 +203,3 @@ def serve(service: LauncherService, reports: Newest, directory: str) -> Server:
     server = Server(service, reports, listener)
     os.rename(first, os.path.join(directory, SOCKET))
     return server
-
-
-def _receive(connection: socket.socket) -> bytes:
-    return _exactly(connection, wire.length(_exactly(connection, wire.LENGTH.size)))
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    content = bytearray()
-    while len(content) < size:
-        part = connection.recv(min(size - len(content), 1 << 16))
-        if not part:
-            raise EOFError("the connection ended within a frame")
-        content += part
-    return bytes(content)

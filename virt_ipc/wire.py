@@ -8,13 +8,16 @@ significant first, and that many bytes of msgpack.
 from __future__ import annotations
 
 import enum
+import socket
 import struct
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
-from virt_ipc import messages
+from virt_ipc import agent, messages
+from virt_ipc.base import Message
+from virt_ipc.errors import LauncherRefused, ProtocolError, SyncError
 
 LENGTH = struct.Struct(">I")
 MAX_MESSAGE = 4 << 20
@@ -22,10 +25,12 @@ MAX_MESSAGE = 4 << 20
 MAX_FRAME = MAX_MESSAGE + 1024
 MAX_REPORT = 256 << 10
 """Bytes of a DomainReport, which arrives unasked, and of DomainStats, which many launchers send at once."""
+MAX_SENTENCE = 2048
+"""Bytes of a refusal."""
 MAX_CACHE_FILES = 4
 MAX_CACHE_BYTES = 2 << 20
 
-UNARY: dict[str, tuple[type[messages.Message], type[messages.Message]]] = {
+UNARY: dict[str, tuple[type[Message], type[Message]]] = {
     "hello": (messages.HelloRequest, messages.HelloReply),
     "sync": (messages.SyncRequest, messages.DomainReport),
     "capability_cache": (messages.Empty, messages.CapabilityCache),
@@ -36,8 +41,17 @@ UNARY: dict[str, tuple[type[messages.Message], type[messages.Message]]] = {
     "unpause": (messages.Empty, messages.Empty),
     "reset": (messages.Empty, messages.Empty),
     "soft_reboot": (messages.Empty, messages.Empty),
+    "receive": (messages.ReceiveRequest, messages.Empty),
+    "migrate": (messages.MigrateRequest, messages.Empty),
+    "abort_migration": (messages.Empty, messages.Empty),
+    "take_over": (messages.TakeOverRequest, messages.DomainReport),
     "stats": (messages.Empty, messages.DomainStats),
     "ping": (messages.Empty, messages.Empty),
+    "guest_info": (messages.Empty, agent.GuestInfo),
+    "freeze": (agent.FreezeRequest, messages.Empty),
+    "unfreeze": (messages.Empty, messages.Empty),
+    "guest_ping": (agent.PingRequest, messages.Empty),
+    "guest_exec": (agent.ExecRequest, agent.ExecReply),
 }
 """Method name to (request, reply)."""
 EVENTS = "events"
@@ -72,7 +86,7 @@ class TooLarge(ValueError):
     """A frame over the limit."""
 
 
-M = TypeVar("M", bound=messages.Message)
+M = TypeVar("M", bound=Message)
 
 
 def frame(content: Request | Answer) -> bytes:
@@ -91,7 +105,7 @@ def length(head: bytes) -> int:
     return int(size)
 
 
-def encode(message: messages.Message) -> bytes:
+def encode(message: Message) -> bytes:
     """Message to bytes."""
     return msgspec.msgpack.encode(message)
 
@@ -117,3 +131,28 @@ def _check_cache(message: Any) -> None:
     size = sum(len(content) for content in files.values())
     if len(files) > MAX_CACHE_FILES or size > MAX_CACHE_BYTES:
         raise msgspec.ValidationError(f"capability cache of {len(files)} files and {size} bytes is too large")
+
+
+def body(answer: Answer, method: str) -> bytes:
+    """The reply in an answer to `method`. Raises LauncherRefused and ProtocolError where it is a sentence."""
+    if answer.outcome is Outcome.DONE:
+        return answer.body
+    sentence = answer.body[:MAX_SENTENCE].decode(errors="replace")
+    if answer.outcome is Outcome.NOT_UNDERSTOOD:
+        raise ProtocolError(f"{method}: {sentence}")
+    raise SyncError(sentence) if method == "sync" else LauncherRefused(sentence)
+
+
+def receive(connection: socket.socket) -> bytes:
+    """The payload of one frame, from a blocking socket. Raises OSError, EOFError and TooLarge."""
+    return _exactly(connection, length(_exactly(connection, LENGTH.size)))
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    content = bytearray()
+    while len(content) < size:
+        part = connection.recv(min(size - len(content), 1 << 16))
+        if not part:
+            raise EOFError("the connection ended within a frame")
+        content += part
+    return bytes(content)

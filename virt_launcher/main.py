@@ -48,12 +48,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _equip(launcher: Launcher, identity: Identity, root: EmbedRoot, ovmf_dir: str) -> None:
-    """Open libvirt. Imported here, because what it imports takes longer than all before it."""
+    """Load libvirt. Imported here, because what it imports takes longer than all before it."""
     from virt_launcher.adapters.build import Build
     from virt_launcher.adapters.hypervisor import Hypervisor
+    from virt_launcher.adapters.receiver import Receiver, Tell
+
+    def receiver(tell: Tell) -> Receiver:
+        return Receiver(paths.receiver_dir(), root.path, identity.domain, tell)
 
     root.prepare()
-    launcher.equip(Hypervisor(root.uri, launcher.changed), Build(identity, ovmf_dir))
+    launcher.equip(Hypervisor(root.uri, launcher.changed), Build(identity, ovmf_dir), receiver)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

@@ -76,6 +76,10 @@ def is_false(conditions: Conditions, type_: str) -> bool:
     return status_of(conditions, type_) == FALSE
 
 
+def is_unknown(conditions: Conditions, type_: str) -> bool:
+    return status_of(conditions, type_) == UNKNOWN
+
+
 def status_of(conditions: Conditions, type_: str) -> str:
     """True, False, Unknown, or "" when the condition is not there."""
     found = find(conditions, type_)

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from virt_model import gates
+from virt_model.migration_settings import MigrationSettings, settings_of
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -33,6 +34,8 @@ VERBOSITY_FIELDS: Final = {
     "virt-operator": "virtOperator",
 }
 """The field of `logVerbosity` that speaks of each component."""
+FLAGGED: Final = {"api": "virt-api", "controller": "virt-controller", "handler": "virt-handler"}
+"""Keys of `customizeComponents.flags`, and whose they are."""
 FIRMWARE_DIRS: Final = {"amd64": "/usr/share/edk2/ovmf", "arm64": "/usr/share/AAVMF", "s390x": ""}
 
 
@@ -78,6 +81,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     disk_memory_limit: str = "2000Mi"
     vm_rollout_strategy: str = "LiveUpdate"
     live_update: LiveUpdate = LiveUpdate()
+    migrations: MigrationSettings = MigrationSettings()
     free_page_reporting_disabled: bool = False
     serial_console_log_disabled: bool = False
     seccomp_profile: dict[str, Any] = {}  # customProfile of virtualMachineInstanceProfile
@@ -85,6 +89,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     minimum_reserve_pvc_bytes: int = 131072
     less_pvc_space_toleration: int = 10  # percent
     log_verbosity: dict[str, Any] = {}
+    verbosity_flags: dict[str, int] = {}
     cluster_profiler: bool = False
     gates_on: frozenset[str] = frozenset()
     gates_off: frozenset[str] = frozenset()
@@ -94,7 +99,8 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     def verbosity(self, component: str, node: str = "") -> int:
         """How much a component says in its log; for an agent, what is said of its node counts first."""
-        said = (_get(self.log_verbosity, int, "nodeVerbosity", node), self._verbosity_of(component))
+        of_node, flag = _get(self.log_verbosity, int, "nodeVerbosity", node), self.verbosity_flags.get(component)
+        said = (of_node, self._verbosity_of(component), flag)
         return next((level for level in said if level is not None), DEFAULT_VERBOSITY)
 
     def _verbosity_of(self, component: str) -> int | None:
@@ -118,8 +124,15 @@ def from_kubevirt(raw: Json | None) -> ClusterConfig:
         **_architectures(configuration, _dict(raw, "status")),
         **_machines(configuration),
         "image_pull_secrets": _pull_secrets(_dict(raw, "spec")),
+        "verbosity_flags": _verbosity_flags(_dict(raw, "spec", "customizeComponents", "flags")),
     }
     return ClusterConfig(**{key: value for key, value in found.items() if value is not None})
+
+
+def _verbosity_flags(flags: Json) -> dict[str, int]:
+    """The flag `v` of each component's command line, which is read here so that it needs no new process."""
+    said = {component: _text(flags, key, "v") for key, component in FLAGGED.items()}
+    return {component: int(text) for component, text in said.items() if text and text.isdecimal()}
 
 
 def _developer(developer: Json) -> dict[str, Any]:
@@ -150,6 +163,7 @@ def _guests(configuration: Json) -> dict[str, Any]:
         "mem_balloon_stats_period": _get(configuration, int, "memBalloonStatsPeriod"),
         "image_pull_policy": _get(configuration, str, "imagePullPolicy") or None,
         "vm_rollout_strategy": _get(configuration, str, "vmRolloutStrategy"),
+        "migrations": settings_of(_dict(configuration, "migrations")),
         "live_update": _live_update(_dict(configuration, "liveUpdateConfiguration")),
         "free_page_reporting_disabled": "disableFreePageReporting" in options,
         "serial_console_log_disabled": "disableSerialConsoleLog" in options,

@@ -10,7 +10,6 @@ from typing import Final
 
 #: kind -> in the user's words what an object of it would give
 IDLE_KINDS: Final[dict[str, str]] = {
-    "VirtualMachineInstanceMigration": "live migration",
     "VirtualMachineInstancePreset": "presets",
     "VirtualMachinePool": "pools of VMs",
     "VirtualMachineSnapshot": "snapshots",
@@ -27,9 +26,6 @@ IDLE_KINDS: Final[dict[str, str]] = {
     "MigrationPolicy": "live migration",
     "Plugin": "plugins",
 }
-
-#: those whose creation is refused without a look at it; a migration is judged by its own rules before
-PLAINLY_REFUSED: Final = tuple(kind for kind in IDLE_KINDS if kind != "VirtualMachineInstanceMigration")
 
 
 def creation_path(plural: str) -> str:

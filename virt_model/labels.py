@@ -22,6 +22,7 @@ INSTALL_STRATEGY: Final = "kubevirt.io/install-strategy"
 MIGRATION_TARGET_NODE_NAME: Final = "kubevirt.io/migrationTargetNodeName"
 MIGRATION_JOB_UID: Final = "kubevirt.io/migrationJobUID"
 MIGRATION_NAME: Final = "kubevirt.io/migrationName"
+EVACUATION_MIGRATION: Final = "kubevirt.io/evacuationMigration"  # annotation: the node that is left
 MIGRATION_VMI_NAME: Final = "kubevirt.io/vmi-name"
 
 # --- node labels and annotations
@@ -77,7 +78,12 @@ MIGRATION_FINALIZER: Final = "kubevirt.io/migrationJobFinalize"
 KUBEVIRT_FINALIZER: Final = "kubevirt.io/foregroundDeleteKubeVirt"
 KUBEVIRT_FINALIZER_OLD: Final = "foregroundDeleteKubeVirt"
 CRD_FINALIZER: Final = "kubevirt.io/virtOperatorFinalizer"
+MACHINE_FINALIZERS: Final = frozenset({VM_FINALIZER, VMI_FINALIZER, VMI_FINALIZER_OLD})  # ours on VMs, VMIs and pods
 ORPHAN_FINALIZER: Final = "orphan"  # Kubernetes' own: the owner goes, what it owns stays
+FOREGROUND_FINALIZER: Final = "foregroundDeletion"  # Kubernetes' own: what it owns goes first
+
+# --- Kubernetes' own taint of a node that is switched off
+OUT_OF_SERVICE_TAINT: Final = "node.kubernetes.io/out-of-service"
 
 # --- pod readiness gate
 UNPAUSED_GATE: Final = "kubevirt.io/virtual-machine-unpaused"

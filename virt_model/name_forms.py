@@ -1,7 +1,8 @@
-"""The shapes of names that Kubernetes knows, and the sentences it refuses others with."""
+"""The shapes of names and addresses that Kubernetes knows, and the sentences it refuses other names with."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -42,6 +43,15 @@ def port_name_faults(name: str) -> list[str]:
         (not name.startswith("-") and not name.endswith("-"), "must not begin or end with a hyphen"),
     )
     return [sentence for passed, sentence in tests if not passed]
+
+
+def is_address(text: str, version: int | None = None) -> bool:
+    """Whether it is an IP address without a zone, of IP `version` (4, 6) where one is given."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text and version in (None, address.version)
 
 
 def _faults(name: str, form: re.Pattern[str], sentence: str, longest: int) -> list[str]:

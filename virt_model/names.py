@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Collection
 
 #: longest DNS label; a pod's name is also its host name's fallback, so we stay below
 LABEL_MAX = 63
-_POD_PREFIX = "virt-launcher-"
+LAUNCHER_PREFIX = "virt-launcher-"
+EVACUATION_PREFIX = "kubevirt-evacuation-"
 _SUFFIX_LENGTH = 5
 # The letters and digits Kubernetes itself uses for generated names: no vowels, no look-alikes.
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -29,15 +31,22 @@ def target_pod_name(vmi_name: str, migration_uid: str) -> str:
     return _pod_name(vmi_name, migration_uid)
 
 
+def evacuation_name(vmi_uid: str, after: str) -> str:
+    """The migration by which a VMI leaves its node. `after` is the UID of its last migration, "" for none: whoever asks
+    twice asks for the same one.
+    """
+    return f"{EVACUATION_PREFIX}{_suffix(f'{vmi_uid}/{after}')}"
+
+
 def launcher_generate_name(vmi_name: str) -> str:
     """What `metadata.generateName` of a launcher pod says; the name itself is always given."""
-    return f"{_POD_PREFIX}{vmi_name}-"
+    return f"{LAUNCHER_PREFIX}{vmi_name}-"
 
 
 def _pod_name(vmi_name: str, uid: str) -> str:
-    room = LABEL_MAX - len(_POD_PREFIX) - 1 - _SUFFIX_LENGTH
+    room = LABEL_MAX - len(LAUNCHER_PREFIX) - 1 - _SUFFIX_LENGTH
     middle = vmi_name[:room].rstrip("-.")
-    return f"{_POD_PREFIX}{middle}-{_suffix(uid)}"
+    return f"{LAUNCHER_PREFIX}{middle}-{_suffix(uid)}"
 
 
 def _suffix(uid: str) -> str:
@@ -57,6 +66,15 @@ def domain_name(namespace: str, vmi_name: str) -> str:
 def hostname(vmi_name: str, spec_hostname: str = "") -> str:
     """The guest's host name: what the spec says, else the first label of the VMI's name, at most 63 characters."""
     return spec_hostname or vmi_name.split(".", 1)[0][:LABEL_MAX].rstrip("-")
+
+
+def free_label(wanted: str, taken: Collection[str]) -> str:
+    """`wanted` where that is a DNS label which nobody has, else its beginning and 5 characters of its hash."""
+    if len(wanted) <= LABEL_MAX and "." not in wanted and wanted not in taken:
+        return wanted
+    beginning = wanted[: LABEL_MAX - 1 - _SUFFIX_LENGTH].replace(".", "-").rstrip("-")
+    tries = (f"{beginning}-{_suffix(wanted + '.' * number)}" for number in range(len(taken) + 1))
+    return next(label for label in tries if label not in taken)
 
 
 def vmi_id_label(vmi_name: str) -> str:

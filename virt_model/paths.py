@@ -17,7 +17,14 @@ HOTPLUG_DISKS: Final = "/var/run/kubevirt/hotplug-disks"
 IMAGE_VOLUMES: Final = "/var/run/kubevirt-image-volume"
 KERNEL_BOOT: Final = "/var/run/kubevirt-kernel-boot"
 VM_DISKS: Final = "/var/run/kubevirt-private/vmi-disks"
+LIBVIRT_VOLUME: Final = "libvirt-runtime"
+RECEIVER: Final = "receiver"
+RECEIVER_SOCKET: Final = "libvirt-sock"
 LAUNCHER_SOCKET: Final = "launcher-sock"
+SERIAL_SOCKET: Final = "virt-serial0"
+VNC_SOCKET: Final = "virt-vnc"
+USB_SOCKETS: Final = tuple(f"virt-usbredir-{slot}" for slot in range(4))
+"""One for each USB device of a client that a guest can have at a time."""
 SOCKETS_VOLUME: Final = "sockets"
 PODS_ON_NODE: Final = "/var/lib/kubelet/pods"
 
@@ -45,7 +52,7 @@ def vmi_private(vmi_uid: str) -> str:
 
 
 def serial_socket(vmi_uid: str) -> str:
-    return f"{vmi_private(vmi_uid)}/virt-serial0"
+    return f"{vmi_private(vmi_uid)}/{SERIAL_SOCKET}"
 
 
 def serial_log(vmi_uid: str) -> str:
@@ -53,7 +60,11 @@ def serial_log(vmi_uid: str) -> str:
 
 
 def vnc_socket(vmi_uid: str) -> str:
-    return f"{vmi_private(vmi_uid)}/virt-vnc"
+    return f"{vmi_private(vmi_uid)}/{VNC_SOCKET}"
+
+
+def usb_sockets(vmi_uid: str) -> tuple[str, ...]:
+    return tuple(f"{vmi_private(vmi_uid)}/{socket}" for socket in USB_SOCKETS)
 
 
 def alive_lock(vmi_uid: str) -> str:
@@ -80,8 +91,18 @@ def empty_disk(volume: str) -> str:
     return f"{LIBVIRT_RUNTIME}/empty-disks/{volume}.qcow2"
 
 
+def receiver_dir() -> str:
+    """Where the libvirtd lives that receives a guest from another node."""
+    return f"{LIBVIRT_RUNTIME}/{RECEIVER}"
+
+
+def receiver_socket_on_node(pod_uid: str) -> str:
+    """Below the kubelet's directory of pods: what a migration's source connects to."""
+    return f"{pod_uid}/volumes/kubernetes.io~empty-dir/{LIBVIRT_VOLUME}/{RECEIVER}/{RECEIVER_SOCKET}"
+
+
 def cloud_init_iso(namespace: str, vmi_name: str, file_name: str) -> str:
-    """`file_name` is noCloud.iso or configdrive.iso."""
+    """`file_name` is noCloud.iso or configdrive.iso, or ends so."""
     return f"{EPHEMERAL_DISKS}/cloud-init-data/{namespace}/{vmi_name}/{file_name}"
 
 

@@ -106,12 +106,16 @@ class DomainStatus(StrEnum):
     ABSENT = "absent"
 
 
+#: the grace that a forced restart leaves a guest: nobody expects it to end by itself in that time
+FORCED_GRACE_SECONDS: Final = 1
+
+
 def phase_of_domain(status: str, reason: str, *, acpi: bool, grace_seconds: int) -> Phase | None:
     """The phase that a domain's state asks for; None where it says nothing about the phase.
 
     `reason` is libvirt's word in lower case: crashed, panicked, destroyed, shutdown, saved, from-snapshot, migrated,
     postcopy-failed, failed. A destroyed domain that could have been shut down politely (ACPI on, some grace) failed;
-    one that could not was simply stopped.
+    one that could not, or was to be forced, was simply stopped.
     """
     if status in (DomainStatus.RUNNING, DomainStatus.BLOCKED, DomainStatus.PMSUSPENDED):
         return Phase.RUNNING
@@ -120,7 +124,7 @@ def phase_of_domain(status: str, reason: str, *, acpi: bool, grace_seconds: int)
     if status == DomainStatus.CRASHED:
         return Phase.FAILED
     if status == DomainStatus.SHUTOFF:
-        return _phase_of_shutoff(reason, polite=acpi and grace_seconds != 0)
+        return _phase_of_shutoff(reason, polite=acpi and grace_seconds > FORCED_GRACE_SECONDS)
     if status == DomainStatus.ABSENT:
         return Phase.FAILED
     return None

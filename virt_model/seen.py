@@ -76,6 +76,12 @@ class Seen(msgspec.Struct, frozen=True):
         return tuple(self.metadata.get("finalizers") or ())
 
     @property
+    def held_by(self) -> tuple[str, ...]:
+        """Finalizers of somebody else: neither ours nor those of Kubernetes' garbage collector."""
+        known = {*labels.MACHINE_FINALIZERS, labels.ORPHAN_FINALIZER, labels.FOREGROUND_FINALIZER}
+        return tuple(each for each in self.finalizers if each not in known)
+
+    @property
     def deleting(self) -> bool:
         return "deletionTimestamp" in self.metadata
 

@@ -83,6 +83,17 @@ def exclusive(context: click.Context, *names: str) -> None:
         raise CommandFailed(f"{text}; [{' '.join(both)}] were all set")
 
 
+def pairs(flag: str, text: str) -> dict[str, str]:
+    """`a=b,c=d` that was given with `flag`. Raises CommandFailed."""
+    found = {}
+    for pair in text.split(","):
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise CommandFailed(f"{flag} takes KEY=VALUE pairs with commas between, not {pair!r}")
+        found[key] = value
+    return found
+
+
 def _options(context: click.Context) -> list[click.Option]:
     return [each for each in context.command.params if isinstance(each, click.Option)]
 

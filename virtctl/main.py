@@ -14,16 +14,21 @@ from virtctl.completion import completion
 from virtctl.console import console
 from virtctl.create import create
 from virtctl.credentials import credentials
+from virtctl.evacuate import evacuate_cancel
 from virtctl.expand import expand
 from virtctl.expose import expose
 from virtctl.failure import CommandFailed
 from virtctl.flags import cluster_flags, without_command
+from virtctl.guest_agent import fslist, guestosinfo, userlist
 from virtctl.guest_power import pause, reset, soft_reboot, unpause
+from virtctl.migrate import migrate, migrate_cancel
+from virtctl.object_graph import object_graph
 from virtctl.permitted_devices import permitted_devices
 from virtctl.port_forward import port_forward
 from virtctl.power import restart, start, stop
 from virtctl.ssh import scp, ssh
 from virtctl.top import top
+from virtctl.usbredir import usbredir
 from virtctl.version import version
 from virtctl.vnc import vnc
 from virtctl.why import why
@@ -66,9 +71,15 @@ COMMANDS: tuple[click.Command, ...] = (
     console,
     create,
     credentials,
+    evacuate_cancel,
     expand,
     expose,
+    fslist,
+    guestosinfo,
     help_,
+    migrate,
+    migrate_cancel,
+    object_graph,
     pause,
     permitted_devices,
     port_forward,
@@ -81,6 +92,8 @@ COMMANDS: tuple[click.Command, ...] = (
     stop,
     top,
     unpause,
+    usbredir,
+    userlist,
     version,
     vnc,
     why,

@@ -39,6 +39,8 @@ def port_forward(context: click.Context, words: tuple[str, ...], stdio: bool, ad
     except KeyboardInterrupt:
         return
     except asyncio.CancelledError as error:
+        if stdio:  # so ssh says goodbye to its proxy command
+            return
         raise CommandFailed("terminated") from error
     except (StreamFailed, Disconnected, OSError) as error:
         raise CommandFailed(str(error)) from error

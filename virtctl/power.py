@@ -27,7 +27,7 @@ _grace = click.option("--grace-period", type=int, default=None, metavar="INT", h
 @click.pass_context
 def start(context: click.Context, vm: str, paused: bool, dry_run: bool) -> None:
     """Start a virtual machine."""
-    _change(context, vm, "start", {"paused": paused}, "Error starting VirtualMachine {}", dry_run=dry_run)
+    change(context, vm, "start", {"paused": paused}, "Error starting VirtualMachine {}", dry_run=dry_run)
 
 
 @click.command(short_help="Stop a virtual machine.")
@@ -41,7 +41,7 @@ def stop(context: click.Context, vm: str, force: bool, grace_period: int | None,
     """Stop a virtual machine."""
     _check_force(force, grace_period)
     failing = "error force stopping VirtualMachine: {}" if force else "error stopping VirtualMachine {}"
-    _change(context, vm, "stop", {"gracePeriod": grace_period}, failing, dry_run=dry_run)
+    change(context, vm, "stop", {"gracePeriod": grace_period}, failing, dry_run=dry_run)
 
 
 @click.command(short_help="Restart a virtual machine.")
@@ -55,7 +55,7 @@ def restart(context: click.Context, vm: str, force: bool, grace_period: int | No
     """Restart a virtual machine."""
     _check_force(force, grace_period)
     failing = "error force restarting VirtualMachine: {}" if force else "error restarting VirtualMachine: {}"
-    _change(context, vm, "restart", {"gracePeriodSeconds": grace_period}, failing, dry_run=dry_run)
+    change(context, vm, "restart", {"gracePeriodSeconds": grace_period}, failing, dry_run=dry_run)
 
 
 def _check_force(force: bool, grace_period: int | None) -> None:
@@ -63,9 +63,8 @@ def _check_force(force: bool, grace_period: int | None) -> None:
         raise CommandFailed("Must both use --force=true and set --grace-period.")
 
 
-def _change(
-    context: click.Context, vm: str, verb: str, options: dict[str, Any], failing: str, *, dry_run: bool
-) -> None:
+def change(context: click.Context, vm: str, verb: str, options: dict[str, Any], failing: str, *, dry_run: bool) -> None:
+    """Call the VM's subresource `verb`; `failing` is what is said when it is refused."""
     from virt_runtime.errors import ApiError
 
     access = access_of(context)

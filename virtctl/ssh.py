@@ -26,6 +26,8 @@ _OPTIONS = (
     (("--known-hosts",), {"default": "", "help": "Path to a file with known host keys."}),
     (("--port", "-p"), {"type": int, "default": 22, "show_default": True, "help": "The port of the guest."}),
     (("--local-ssh-opts", "-t"), {"multiple": True, "help": "Additional options for the local client."}),
+    # upstream's first versions had a client of their own, and this to choose between the two
+    (("--local-ssh",), {"is_flag": True, "hidden": True, "expose_value": False}),
 )
 
 

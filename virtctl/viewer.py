@@ -1,11 +1,16 @@
-"""A guest's screen for one viewer on this machine: a local port, and whoever connects to it first."""
+"""A guest's screen for one viewer on this machine: a local port, and whoever connects to it first.
+
+A client for USB devices is served in the same way.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import os
 import shutil
+import signal
 from collections.abc import AsyncIterator
 
 import click
@@ -25,24 +30,23 @@ class NoViewer(Exception):
 
 async def look(access: Access, path: str, address: str, port: int, *, proxy_only: bool) -> None:
     """Until the viewer, or the guest, has enough. Raises StreamFailed, NoViewer, and OSError for the local port."""
-    async with opened(access, path) as stream, _first_connection(address, port) as (local, connection):
+    async with opened(access, path) as stream, first_connection(address, port) as (local, connection):
         if proxy_only:
             click.echo(json.dumps({"port": local}, separators=(",", ":")))
             await _show(stream, *await connection)
             return
         viewer = await _start(address, local)
         try:
-            await first_of(_serve(stream, connection), _end_of(viewer))
+            await first_of(serve(stream, connection), _end_of(viewer))
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                viewer.terminate()
+            end(viewer)
 
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @contextlib.asynccontextmanager
-async def _first_connection(address: str, port: int) -> AsyncIterator[tuple[int, asyncio.Future[Connection]]]:
+async def first_connection(address: str, port: int) -> AsyncIterator[tuple[int, asyncio.Future[Connection]]]:
     """The port (a free one for 0), and who connects to it; later ones are turned away."""
     came: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
 
@@ -61,7 +65,8 @@ async def _first_connection(address: str, port: int) -> AsyncIterator[tuple[int,
             came.result()[1].close()
 
 
-async def _serve(stream: Stream, connection: asyncio.Future[Connection]) -> None:
+async def serve(stream: Stream, connection: asyncio.Future[Connection]) -> None:
+    """Carry bytes both ways for who connects, until one side ends. Raises NoViewer."""
     try:
         async with asyncio.timeout(WAIT):
             viewer = await connection
@@ -95,6 +100,13 @@ async def _start(address: str, port: int) -> asyncio.subprocess.Process:
             )
     names = " or ".join(program for program, _ in VIEWERS)
     raise NoViewer(f"could not find {names} binary in $PATH")
+
+
+def end(process: asyncio.subprocess.Process) -> None:
+    """If it has not ended yet. Not by `terminate`, which takes the end of the process from whoever waits for it."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)
 
 
 async def _end_of(viewer: asyncio.subprocess.Process) -> None:

@@ -1,6 +1,7 @@
 """``guest-tiny``: Debian's cloud kernel and busybox, all in memory, up in seconds even without KVM.
 
-Log in on the serial line as root, password podvirt. What it does is in the files of ``tiny/``.
+Log in on the serial line as root, password podvirt. What it does is in the files of ``tiny/``; what it can do besides,
+once asked, is in ``optional``.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import subprocess
 from pathlib import Path
 
 from images import debian
-from images.guests import cpio, grub, kernel
+from images.guests import cpio, grub, kernel, optional
 from images.tree import DIRECTORY_MODE, Entry, Tree
 
 SUITE: str = "trixie"
-PACKAGES: tuple[str, ...] = ("linux-image-cloud-amd64", "busybox-static", *grub.PACKAGES)
+PACKAGES: tuple[str, ...] = ("linux-image-cloud-amd64", "busybox-static", *grub.PACKAGES, *optional.packages())
 FILES = Path(__file__).parent / "tiny"
 EARLY = (
     "virtio_blk",
@@ -38,11 +39,11 @@ COMMAND_LINE = (
 
 def inputs() -> list[Path]:
     """Files whose content decides what the disk holds."""
-    modules = (cpio, grub, kernel)
+    modules = (cpio, grub, kernel, optional)
     return [
         Path(__file__),
         *(Path(str(module.__file__)) for module in modules),
-        *sorted(path for path in FILES.rglob("*") if path.is_file()),
+        *sorted(path for folder in (FILES, optional.FILES) for path in folder.rglob("*") if path.is_file()),
     ]
 
 
@@ -50,7 +51,9 @@ def make(raw: Path, scratch: Path) -> None:
     """Write the bootable raw disk."""
     root = scratch / "root"
     debian.unpack(SUITE, PACKAGES, root)
-    payload = grub.tar_partition({"vmlinuz": kernel.image(root).read_bytes(), "initrd": cpio.pack(initramfs(root))})
+    boot = {"vmlinuz": kernel.image(root).read_bytes(), "initrd": cpio.pack(initramfs(root))}
+    parts = {f"optional/{name}.tar.gz": optional.archive(root, name) for name in optional.PARTS}
+    payload = grub.tar_partition(boot | parts)
     start = grub.start_linux("vmlinuz", "initrd", COMMAND_LINE)
     area = grub.boot_area(root, scratch, file_system="tar", commands=start, partition_size=len(payload))
     raw.write_bytes(area + payload)
@@ -89,10 +92,7 @@ def initramfs(root: Path) -> Tree:
     listing = subprocess.run([busybox, "--list-full"], capture_output=True, text=True, check=True, timeout=20)
     for applet in listing.stdout.split():
         tree.setdefault(applet, Entry(link="/bin/busybox"))
-    for path in sorted(FILES.rglob("*")):
-        if path.is_file():
-            script = path.read_bytes().startswith(b"#!")
-            tree[str(path.relative_to(FILES))] = Entry(mode=0o755 if script else 0o644, data=path.read_bytes())
+    tree |= optional.overlay(FILES)
     early = kernel.modules(root, EARLY)
     late = {name: content for name, content in kernel.modules(root, LATE).items() if name not in early}
     for phase, modules in (("early", early), ("late", late)):

@@ -1,29 +1,46 @@
 """Kill what can be killed while guests run: the guest's own processes end it cleanly, ours never disturb it."""
 
 import json
+import uuid
+from collections.abc import Iterator
+
+import pytest
 
 from tests.e2e.harness import vms
 from tests.e2e.harness.cluster import Cluster
 from tests.e2e.harness.console import Console
-from tests.e2e.harness.guests import vm, vmi
-from tests.e2e.harness.launchers import LAUNCHER, kill_in_launcher
+from tests.e2e.harness.evidence import collect
+from tests.e2e.harness.guests import diskless, vm, vmi
+from tests.e2e.harness.launchers import LAUNCHER, QEMU, kill_in_launcher
 from tests.e2e.harness.waiting import until
 
 
+@pytest.fixture(scope="module", autouse=True)
+def hung(cluster: Cluster) -> Iterator[str]:
+    """Namespace of a VM `hung` whose QEMU stands still and keeps libvirt waiting: noticed while other tests run."""
+    namespace = f"hung-{uuid.uuid4().hex[:5]}"
+    cluster.kubectl("create", "namespace", namespace)
+    cluster.create(diskless(vm("hung", namespace)))
+    pod = vms.launcher(cluster, namespace, vms.running(cluster, namespace, "hung"))["metadata"]["name"]
+    kill_in_launcher(cluster, namespace, pod, QEMU, "STOP")
+    yield namespace
+    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
 def test_qemu_killed_fails_the_vmi_and_always_starts_anew(cluster: Cluster, namespace: str) -> None:
-    cluster.create(vm("again", namespace), vmi("once", namespace))
+    cluster.create(diskless(vm("again", namespace)), diskless(vmi("once", namespace)))
     first = vms.running(cluster, namespace, "again")
     bare = vms.running(cluster, namespace, "once")
     for one in (first, bare):
         pod = vms.launcher(cluster, namespace, one)["metadata"]["name"]
-        kill_in_launcher(cluster, namespace, pod, "^/usr/bin/qemu-system")
+        kill_in_launcher(cluster, namespace, pod, QEMU)
     vms.reaches(cluster, namespace, "once", "Failed", 60)
     vms.replaced(cluster, namespace, "again", first["metadata"]["uid"])
     assert ("Warning", "Stopped") in vms.reasons(cluster, namespace, "once")
 
 
 def test_launcher_killed_takes_its_guest_with_it(cluster: Cluster, namespace: str) -> None:
-    cluster.create(vmi("orphan", namespace))
+    cluster.create(diskless(vmi("orphan", namespace)))
     running = vms.running(cluster, namespace, "orphan")
     pod = vms.launcher(cluster, namespace, running)["metadata"]["name"]
     kill_in_launcher(cluster, namespace, pod, LAUNCHER)
@@ -54,6 +71,7 @@ def kill_component(cluster: Cluster, name: str, *, node: str | None = None) -> N
 
 
 def test_our_components_die_and_no_guest_is_disturbed(cluster: Cluster, namespace: str) -> None:
+    """Each dies right after an action was answered: it is done nevertheless."""
     cluster.create(vm("calm", namespace))
     before = vms.running(cluster, namespace, "calm")
     pod = vms.launcher(cluster, namespace, before)["metadata"]["uid"]
@@ -61,11 +79,24 @@ def test_our_components_die_and_no_guest_is_disturbed(cluster: Cluster, namespac
         console.login()
         console.run("echo alive > /run/mark")
     node = before["status"]["nodeName"]
+    cluster.create(diskless(vm("busy", namespace, grace=0), node))
+    busy = vms.running(cluster, namespace, "busy")["metadata"]["uid"]
+
+    def ask(*words: str) -> None:
+        assert cluster.virtctl(*words, "busy", "-n", namespace).code == 0
+
+    ask("restart")
     kill_component(cluster, "virt-handler", node=node)
+    busy = vms.replaced(cluster, namespace, "busy", busy)["metadata"]["uid"]
+    ask("restart")
     lease = cluster.get("lease", "virt-controller", "kubevirt")
     assert lease and lease["spec"]["holderIdentity"]
     kill_component(cluster, "virt-controller")
+    vms.replaced(cluster, namespace, "busy", busy)
+    ask("pause", "vm")
     kill_component(cluster, "virt-api")
+    vms.shows(cluster, namespace, "busy", "Paused")
+    ask("stop")
 
     def answers() -> bool:
         with Console(cluster, namespace, "calm") as console:
@@ -81,6 +112,7 @@ def test_our_components_die_and_no_guest_is_disturbed(cluster: Cluster, namespac
     vms.running(cluster, namespace, "next")
     assert cluster.virtctl("stop", "calm", "-n", namespace).code == 0
     vms.gone(cluster, namespace, "vmi", "calm", 60)
+    vms.gone(cluster, namespace, "vmi", "busy", 60)
 
 
 def test_launcher_pod_deleted_ends_the_guest_politely(cluster: Cluster, namespace: str) -> None:
@@ -92,3 +124,16 @@ def test_launcher_pod_deleted_ends_the_guest_politely(cluster: Cluster, namespac
         cluster.delete("pod", pod, namespace, "--wait=false")
         ended = vms.reaches(cluster, namespace, "evicted", "Succeeded", 90)
     assert ended["status"]["phase"] == "Succeeded", json.dumps(ended["status"])
+
+
+def test_a_guest_that_hangs_is_unknown_and_can_be_given_up(cluster: Cluster, hung: str) -> None:
+    try:
+        vms.shows(cluster, hung, "hung", "Unknown", 120)
+        assert vms.phase(cluster, hung, "hung") == "Running"
+        assert ("Warning", "LauncherSilent") in vms.reasons(cluster, hung, "hung")
+        assert "has stopped answering" in cluster.virtctl("why", "vm", "hung", "-n", hung).out
+        assert cluster.virtctl("stop", "hung", "--force", "--grace-period=0", "-n", hung).code == 0
+        vms.gone(cluster, hung, "vmi", "hung", 90)
+    except AssertionError:
+        print(collect(cluster, hung))
+        raise

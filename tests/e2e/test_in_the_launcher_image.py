@@ -18,7 +18,7 @@ UNPACK = (
 )
 ABSENT = ("cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "pastebin", "unittest")
 """Plugins of the runner that ask for parts of Python's library which the image does without."""
-FILES = ("test_words.py", "test_domain_goldens.py", "test_hypervisor.py")
+FILES = ("test_words.py", "test_domain_goldens.py", "test_hypervisor.py", "test_moving.py")
 RUN = ("-q", "-W", "ignore", *(word for name in ABSENT for word in ("-p", f"no:{name}")),
        *(f"tests/unit/virt_launcher/{name}" for name in FILES))  # fmt: skip
 

@@ -3,7 +3,6 @@
 What would take podvirt away from other tests runs on a cluster of one node of its own.
 """
 
-import base64
 import subprocess
 import sys
 import time
@@ -12,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.harness.cluster import REPO, Cluster, Object
+from tests.e2e.harness.installation import NAMESPACE, kubevirt
 from tests.e2e.harness.waiting import holds, until
 
-NAMESPACE = "kubevirt"
 COMPONENTS = ("virt-operator", "virt-api", "virt-controller", "virt-handler", "virt-launcher")
 LONE = "e2e-install"
 HANDLER = f"system:serviceaccount:{NAMESPACE}:kubevirt-handler"
@@ -33,12 +32,6 @@ HALTED: Object = {
 }
 
 
-def kubevirt(cluster: Cluster) -> Object:
-    found = cluster.get("kubevirt", "kubevirt", NAMESPACE)
-    assert found is not None
-    return found
-
-
 def condition(cluster: Cluster, kind: str) -> str:
     listed = (kubevirt(cluster).get("status") or {}).get("conditions") or []
     return next((each["status"] for each in listed if each["type"] == kind), "")
@@ -54,6 +47,7 @@ def generations(cluster: Cluster) -> dict[str, int]:
 
 
 def test_the_kubevirt_object_tells_that_all_is_ready(cluster: Cluster) -> None:
+    until("no pod is missing", lambda: condition(cluster, "Degraded") == "False", 60)
     status = kubevirt(cluster)["status"]
     assert status["phase"] == "Deployed"
     assert {each["type"]: each["status"] for each in status["conditions"]} == {
@@ -128,25 +122,6 @@ def test_virt_handler_may_change_only_its_own_node(cluster: Cluster) -> None:
 def test_virt_handler_may_not_read_secrets(cluster: Cluster) -> None:
     answer = cluster.try_kubectl("auth", "can-i", "get", "secrets", "-n", NAMESPACE, "--as", HANDLER)
     assert answer.out.strip() == "no"
-
-
-def test_a_renewed_certificate_is_served_without_a_restart(cluster: Cluster) -> None:
-    before = pods(cluster, "virt-api")
-    cluster.delete("secret", "kubevirt-virt-api-certs", NAMESPACE)
-
-    def certificate() -> str:
-        secret = cluster.get("secret", "kubevirt-virt-api-certs", NAMESPACE)
-        return base64.b64decode(secret["data"]["tls.crt"]).decode().strip() if secret else ""
-
-    until("it is issued anew", certificate, 30)
-    program = "import ssl; print(ssl.get_server_certificate(('127.0.0.1', 8443)))"
-
-    def served() -> str:
-        return cluster.kubectl("-n", NAMESPACE, "exec", "deploy/virt-api", "--", "python3", "-c", program).strip()
-
-    until("virt-api serves it", lambda: served() == certificate(), 180, every=2)
-    assert pods(cluster, "virt-api") == before
-    assert '"ok"' in cluster.kubectl("get", "--raw", "/apis/subresources.kubevirt.io/v1/healthz")
 
 
 @pytest.fixture(scope="module")

@@ -102,7 +102,7 @@ def broken(namespace: str, case: str) -> dict[str, object]:
     elif case == "no domain":
         del guest["spec"]["domain"]
     elif case == "not supported yet":
-        guest["spec"]["volumes"].append({"name": "v", "hostDisk": {"path": "/x", "type": "Disk"}})
+        guest["spec"]["volumes"].append({"name": "v", "sysprep": {"configMap": {"name": "x"}}})
     elif case == "type":
         guest["spec"]["domain"]["memory"]["guest"] = ["a list"]
     return guest
@@ -114,7 +114,7 @@ def broken(namespace: str, case: str) -> dict[str, object]:
         ("disk without volume", "spec.domain.devices.disks[1].Name 'nov' not found."),
         ("network", "spec.networks[1].name 'n2' not found."),
         ("no domain", "spec.domain in body is required"),
-        ("not supported yet", "spec.volumes[1].hostDisk"),
+        ("not supported yet", "spec.volumes[1].sysprep"),
         ("type", "spec.domain.memory.guest"),
     ],
 )

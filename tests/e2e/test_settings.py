@@ -7,33 +7,16 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import vms
-from tests.e2e.harness.cluster import Cluster, Object, Result
+from tests.e2e.harness.cluster import Cluster, Object
 from tests.e2e.harness.guests import vm, vmi
+from tests.e2e.harness.installation import NAMESPACE, components, edit, kubevirt, put_back, settled
 from tests.e2e.harness.waiting import until
-
-NAMESPACE = "kubevirt"
-SELECTOR = "prometheus.kubevirt.io=true"
 
 
 @pytest.fixture(autouse=True)
-def put_back(cluster: Cluster) -> Iterator[None]:
-    """Whatever a test sets, the spec is afterwards what it was, and in effect."""
-    before = spec(cluster)
-    yield
-    change = [{"op": "replace", "path": "/spec", "value": before}]
-    cluster.kubectl("-n", NAMESPACE, "patch", "kubevirt", "kubevirt", "--type=json", "-p", json.dumps(change))
-    settled(cluster)
-
-
-def spec(cluster: Cluster) -> Object:
-    found = cluster.get("kubevirt", "kubevirt", NAMESPACE)
-    assert found is not None
-    return dict(found["spec"])
-
-
-def edit(cluster: Cluster, **change: Any) -> Result:
-    words = ("-n", NAMESPACE, "patch", "kubevirt", "kubevirt", "--type=merge", "-p", json.dumps({"spec": change}))
-    return cluster.try_kubectl(*words)
+def unchanged(cluster: Cluster) -> Iterator[None]:
+    with put_back(cluster):
+        yield
 
 
 def configure(cluster: Cluster, **change: Any) -> str:
@@ -41,30 +24,6 @@ def configure(cluster: Cluster, **change: Any) -> str:
     result = edit(cluster, configuration=change)
     assert result.code == 0, result.err
     return result.err
-
-
-def settled(cluster: Cluster) -> None:
-    """The present generation is installed and works."""
-
-    def probe() -> bool:
-        found = cluster.get("kubevirt", "kubevirt", NAMESPACE)
-        assert found is not None
-        status = found["status"]
-        seen = status.get("observedGeneration") == found["metadata"]["generation"]
-        return (
-            seen and status["observedDeploymentID"] == status["targetDeploymentID"] and vms.is_true(found, "Available")
-        )
-
-    until("the KubeVirt object is settled", probe, 120)
-
-
-def components(cluster: Cluster) -> dict[str, int]:
-    """Restarts of the containers of each of our pods, by the pod's UID."""
-    return {
-        pod["metadata"]["uid"]: sum(each["restartCount"] for each in pod["status"]["containerStatuses"])
-        for pod in cluster.list("pods", NAMESPACE, SELECTOR)
-        if "deletionTimestamp" not in pod["metadata"]
-    }
 
 
 def guest(cluster: Cluster, namespace: str, name: str) -> str:
@@ -168,6 +127,8 @@ def test_components_deleted_by_hand_come_back(cluster: Cluster, namespace: str) 
         assert found is not None, f"{kind} {name}"
         old[kind, name] = found["metadata"]["uid"]
         cluster.kubectl(*(("-n", scope) if scope else ()), "delete", kind, name, "--wait=false")
+        if name == "virt-api":
+            until("the outage is told", lambda: not vms.is_true(kubevirt(cluster), "Available"), 5, 0.05)
 
     def back(kind: str, name: str, scope: str) -> bool:
         found = cluster.get(kind, name, scope or None)
@@ -176,7 +137,7 @@ def test_components_deleted_by_hand_come_back(cluster: Cluster, namespace: str) 
     until("all are back", lambda: all(back(*each) for each in deleted), 90, 1.0)
     settled(cluster)
     assert guest(cluster, namespace, "calm") == uid, "no guest was disturbed"
-    # The deployment stands again before its first pod answers: nobody's manifest is admitted until then.
+    # The API server may hold on to connections to pods that are gone for a moment.
     trial = json.dumps(vmi("trial", namespace))
     words = ("create", "--dry-run=server", "-f", "-")
     until("manifests are admitted again", lambda: cluster.try_kubectl(*words, stdin=trial).code == 0, 60)
@@ -200,6 +161,22 @@ def test_components_are_patched_and_unpatched(cluster: Cluster) -> None:
     assert edit(cluster, customizeComponents=None).code == 0
     until("the patch is gone", lambda: not tty(), 30)
     settled(cluster)
+
+
+def test_flags_and_the_product_reach_the_components(cluster: Cluster) -> None:
+    flags = {"controller": {"log-level": "debug"}, "api": {"v": "5"}}
+    result = edit(cluster, customizeComponents={"flags": flags}, productName="cloud", productVersion="no label!")
+    assert result.code == 0, result.err
+    assert "spec.productVersion has no effect" in result.err
+    settled(cluster)
+    pods = cluster.list("pods", NAMESPACE, "kubevirt.io=virt-controller,app.kubernetes.io/part-of=cloud")
+    commands = [pod["spec"]["containers"][0]["command"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    assert commands == [["virt-controller", "--log-level", "debug"]] * 2
+
+    def louder() -> bool:
+        return "log verbosity is 5 now" in cluster.kubectl("-n", NAMESPACE, "logs", "deploy/virt-api")
+
+    until("virt-api says more", louder, 30)
 
 
 def nodes_of(cluster: Cluster, component: str) -> set[str]:

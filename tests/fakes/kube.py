@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
-import json
+import itertools
 import secrets
 import uuid
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jsonpatch
+import msgspec
 from aiohttp import web
 
 from virt_runtime.access import Access
@@ -95,6 +95,7 @@ class FakeKube:
     lists: int = 0
     failing: bool = False
     _passing: int | None = None
+    _dry: bool = False  # the request that is being answered only tries
     _history: list[tuple[int, str, str, Json]] = field(default_factory=list)
     _version: int = 100
     _oldest: int = 0
@@ -136,6 +137,7 @@ class FakeKube:
         """Store `obj` as if a client had created or replaced it at `path` (a collection)."""
         target = Target.of(path)
         key = (target.collection, target.namespace, obj["metadata"]["name"])
+        self._dry = False
         return self._store(key, "MODIFIED" if key in self.objects else "ADDED", obj)
 
     def remove(self, path: str) -> None:
@@ -158,7 +160,7 @@ class FakeKube:
                     return await self._watch(request, target)
                 self.lists += 1
                 return web.json_response(self._list(request, target))
-            body = json.loads(await request.text() or "{}")
+            body = msgspec.json.decode(await request.read() or b"{}")
             return web.json_response(self._one(request, target, body), status=201 if request.method == "POST" else 200)
         except Refused as refusal:
             self.refused.append((request.method, request.path))
@@ -166,6 +168,7 @@ class FakeKube:
 
     def _one(self, request: web.Request, target: Target, body: Any) -> Json:
         self._count_down(request.method)
+        self._dry = request.query.get("dryRun") == "All"
         for ending, (status, message) in self._denied.items():
             if request.method != "GET" and request.path.endswith(ending):
                 raise Refused(status, "Invalid", message)
@@ -191,7 +194,7 @@ class FakeKube:
         self._passing -= 1
 
     def _list(self, request: web.Request, target: Target) -> Json:
-        items = [copy.deepcopy(obj) for obj in self._selected(request, target)]
+        items = [_copy(obj) for obj in self._selected(request, target)]
         for item in items:
             item.pop("kind", None)
             item.pop("apiVersion", None)
@@ -224,10 +227,9 @@ class FakeKube:
             for obj in [] if asked else self._selected(request, target):
                 await _send(answer, "ADDED", obj)
             while not closing.is_set():
-                news, upto, changed = [*self._history], self._version, self._changed
-                for version, kind, collection, obj in news:
-                    wanted = target.namespace in (None, obj["metadata"].get("namespace")) and _matches(request, obj)
-                    if version > since and collection == target.collection and wanted:
+                news, upto, changed = self._since(since, target), self._version, self._changed
+                for kind, obj in news:
+                    if _matches(request, obj):
                         await _send(answer, kind, obj)
                 since = upto
                 await _send(answer, "BOOKMARK", {"metadata": {"resourceVersion": str(since)}})
@@ -235,6 +237,16 @@ class FakeKube:
         finally:
             self._watches.discard(closing)
         return answer
+
+    def _since(self, since: int, target: Target) -> list[tuple[str, Json]]:
+        """What has happened in a collection after version `since`: (kind of event, object), oldest first."""
+        news = itertools.takewhile(lambda entry: entry[0] > since, reversed(self._history))
+        found = [
+            (kind, obj)
+            for _, kind, collection, obj in news
+            if collection == target.collection and target.namespace in (None, obj["metadata"].get("namespace"))
+        ]
+        return found[::-1]
 
     # --- objects
 
@@ -276,7 +288,7 @@ class FakeKube:
         kind = request.content_type
         if kind == "application/apply-patch+yaml" and self._key(target) not in self.objects:
             return self._create(target, body)
-        present = copy.deepcopy(self._present(target))
+        present = _copy(self._present(target))
         if kind == "application/json-patch+json":
             try:
                 return self._update(target, jsonpatch.apply_patch(present, _without_null_tests(present, body)))
@@ -295,8 +307,10 @@ class FakeKube:
         return self._erase(self._key(target))
 
     def _store(self, key: tuple[str, str | None, str], kind: str, obj: Json) -> Json:
+        if self._dry:
+            return obj
         self._version += 1
-        stored = copy.deepcopy(obj)
+        stored = _copy(obj)
         metadata = stored["metadata"]
         metadata.setdefault("uid", str(uuid.uuid4()))
         metadata.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
@@ -311,8 +325,10 @@ class FakeKube:
         return stored
 
     def _erase(self, key: tuple[str, str | None, str]) -> Json:
+        if self._dry:
+            return self.objects[key]
         self._version += 1
-        gone = copy.deepcopy(self.objects.pop(key))
+        gone = _copy(self.objects.pop(key))
         gone["metadata"]["resourceVersion"] = str(self._version)
         self._tell("DELETED", key[0], gone)
         return gone
@@ -321,6 +337,11 @@ class FakeKube:
         self._history.append((self._version, kind, collection, obj))
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _copy(obj: Json) -> Json:
+    copied: Json = msgspec.json.decode(msgspec.json.encode(obj))
+    return copied
 
 
 async def _either(*events: asyncio.Event) -> None:
@@ -373,7 +394,7 @@ def _merged(present: Json, change: Json) -> Json:
 
 
 async def _send(answer: web.StreamResponse, kind: str, obj: Json) -> None:
-    await answer.write(json.dumps({"type": kind, "object": obj}).encode() + b"\n")
+    await answer.write(msgspec.json.encode({"type": kind, "object": obj}) + b"\n")
 
 
 def _failure(refusal: Refused, retry_after: str | None = None) -> web.Response:

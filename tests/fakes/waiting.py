@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Return when `condition()` is true; fail after `seconds`."""
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Return when `condition()` is true; fail after `seconds`, which are many: others may use the machine too."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():
         if asyncio.get_running_loop().time() > deadline:

@@ -7,10 +7,10 @@ tries every order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from tests.worlds.server import Refused, Server
-from tests.worlds.state import Json, Obj, State
+from tests.worlds.state import Json, Left, Obj, State
+from virt_model.labels import FOREGROUND_FINALIZER, ORPHAN_FINALIZER
 
 Step = tuple[str, State]
 READY_POD = {"type": "Ready", "status": "True"}
@@ -91,6 +91,8 @@ def _handler(server: Server, state: State) -> Iterator[Step]:
     leaving = "deletionTimestamp" in vmi["metadata"] or (pod is not None and "deletionTimestamp" in pod["metadata"])
     if phase in ("Scheduled", "Running") and leaving and pod is not None:
         yield "guest shut down", _vmi_phase(server, state, "Succeeded")
+    if phase in ("Scheduled", "Running") and pod is None:
+        yield "agent tells of the end", _vmi_phase(server, state, "Failed")
 
 
 def _running_pod(server: Server, state: State, vmi: Json) -> Json | None:
@@ -132,11 +134,29 @@ def _collector(server: Server, state: State) -> Iterator[Step]:
             yield "collect pod", server.delete(state, "pods", body["metadata"]["name"], "")[0]
     owners = vmi["metadata"].get("ownerReferences", ()) if vmi is not None else ()
     gone = vmi is not None and owners and (state.vm is None or server.uid(state.vm) != owners[0]["uid"])
+    yield from _propagation(server, state, bool(owners) and not gone)
     if gone and vmi is not None and "deletionTimestamp" not in vmi["metadata"]:
         yield "collect vmi", server.delete(state, "vmi", vmi["metadata"]["name"], "")[0]
 
 
-# --- the user, as virt-api lets her
+def _propagation(server: Server, state: State, owns: bool) -> Iterator[Step]:
+    """What holds a deleted VM: until its VMI is nobody's, or until its VMI is gone."""
+    vm, vmi = server.body(state.vm), server.body(state.vmi)
+    if vm is None or state.vm is None or "deletionTimestamp" not in vm["metadata"]:
+        return
+    finalizers = vm["metadata"].get("finalizers", ())
+    if ORPHAN_FINALIZER in finalizers and owns and vmi is not None and state.vmi is not None:
+        metadata = {**vmi["metadata"], "ownerReferences": []}
+        yield "make an orphan", server.put(state, "vmi", state.vmi, {**vmi, "metadata": metadata})[0]
+    if FOREGROUND_FINALIZER in finalizers and owns and vmi is not None and "deletionTimestamp" not in vmi["metadata"]:
+        yield "collect vmi first", server.delete(state, "vmi", vmi["metadata"]["name"], "")[0]
+    for finalizer in (ORPHAN_FINALIZER, FOREGROUND_FINALIZER):
+        if finalizer in finalizers and not owns:
+            metadata = {**vm["metadata"], "finalizers": [each for each in finalizers if each != finalizer]}
+            yield f"{finalizer} is done", server.put(state, "vm", state.vm, {**vm, "metadata": metadata})[0]
+
+
+# --- the user, who edits and deletes; what she says through virt-api is in `requests`
 
 
 def _vm_body(server: Server, state: State) -> Json:
@@ -160,47 +180,6 @@ def _strategy(strategy: str) -> Callable[[Server, State], State]:
     return change
 
 
-def _request(state: State, server: Server, requests: list[dict[str, Any]]) -> State:
-    body = _vm_body(server, state)
-    if body.get("status", {}).get("stateChangeRequests"):
-        raise Refused("a request is pending")
-    assert state.vm is not None
-    status = {**body.get("status", {}), "stateChangeRequests": requests}
-    return server.put(state, "vm", state.vm, {**body, "status": status})[0]
-
-
-def _alive(server: Server, state: State) -> bool:
-    vmi = server.body(state.vmi)
-    return vmi is not None and vmi["status"]["phase"] not in ("Succeeded", "Failed")
-
-
-def _start(server: Server, state: State) -> State:
-    if _alive(server, state):
-        raise Refused("VM is already running")
-    lingering = [{"action": "Stop", "uid": server.uid(state.vmi)}] if state.vmi is not None else []
-    return _request(state, server, [*lingering, {"action": "Start"}])
-
-
-def _start_paused(server: Server, state: State) -> State:
-    if state.vmi is not None or _vm_body(server, state)["spec"]["runStrategy"] != "Halted":
-        raise Refused("not halted")
-    return _request(state, server, [{"action": "Start", "data": {"paused": "true"}}])
-
-
-def _stop(server: Server, state: State) -> State:
-    if not _alive(server, state):
-        raise Refused("VM is not running")
-    assert state.vmi is not None
-    return _request(state, server, [{"action": "Stop", "uid": server.uid(state.vmi)}])
-
-
-def _restart(server: Server, state: State) -> State:
-    if not _alive(server, state):
-        raise Refused("VM is not running")
-    assert state.vmi is not None
-    return _request(state, server, [{"action": "Stop", "uid": server.uid(state.vmi)}, {"action": "Start"}])
-
-
 def _delete(slot: str) -> Callable[[Server, State], State]:
     def remove(server: Server, state: State) -> State:
         obj = getattr(state, slot)
@@ -209,6 +188,29 @@ def _delete(slot: str) -> Callable[[Server, State], State]:
         return server.delete(state, slot, server.name(obj), "")[0]
 
     return remove
+
+
+def _delete_held(finalizer: str) -> Callable[[Server, State], State]:
+    """As a DELETE with a propagation policy does it: the garbage collector's finalizer holds the VM."""
+
+    def remove(server: Server, state: State) -> State:
+        body = _vm_body(server, state)
+        assert state.vm is not None
+        metadata = {**body["metadata"], "finalizers": [*body["metadata"].get("finalizers", ()), finalizer]}
+        held, vm = server.put(state, "vm", state.vm, {**body, "metadata": metadata})
+        assert vm is not None
+        after = server.delete(held, "vm", server.name(vm), "")[0]
+        vmi = server.body(state.vmi)
+        if finalizer != ORPHAN_FINALIZER or vmi is None or not _keeps(vmi):
+            return after
+        return after._replace(owed=(*after.owed, Left(vmi["metadata"]["uid"])))
+
+    return remove
+
+
+def _keeps(vmi: Json) -> bool:
+    """Whether it is there to stay."""
+    return "deletionTimestamp" not in vmi["metadata"] and vmi["status"]["phase"] not in ("Succeeded", "Failed")
 
 
 def _delete_pod(server: Server, state: State) -> State:
@@ -221,11 +223,9 @@ USER: dict[str, Callable[[Server, State], State]] = {
     "halt": _strategy("Halted"),
     "always": _strategy("Always"),
     "rerun": _strategy("RerunOnFailure"),
-    "start": _start,
-    "start paused": _start_paused,
-    "stop": _stop,
-    "restart": _restart,
     "delete vm": _delete("vm"),
+    "delete vm, leaving an orphan": _delete_held(ORPHAN_FINALIZER),
+    "delete vm, dependents first": _delete_held(FOREGROUND_FINALIZER),
     "delete vmi": _delete("vmi"),
     "delete pod": _delete_pod,
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tests.worlds import agents
 from tests.worlds.controllers import Controllers, Step, stale_views
 from tests.worlds.laws import MachineLaws
+from tests.worlds.requests import Requests
 from tests.worlds.search import Edge, Laws, Report, search
 from tests.worlds.server import Server
 from tests.worlds.state import Pass, Seen, State, Which, key
@@ -21,20 +22,27 @@ class Explorer:
         self.server = Server()
         self._controllers = Controllers(self.server)
         self._laws = MachineLaws(self.server)
+        self._requests = Requests(self.server)
         self._most = most_states
         self._patient = False
 
     def explore(self, start: State) -> Report:
         """Raises Broken with the way to the state where a law is broken."""
-        self._patient = bool(start.budget.stale or start.budget.takeovers)
+        self._patient = bool(start.budget.stale or start.budget.takeovers or start.budget.calls)
         laws = Laws(self._laws.state, self._laws.write, lambda state: self._laws.rest(state, self._waits(state)))
         return search(start, self._sorted_out, key, laws, self._most)
+
+    def settled(self, state: State) -> State:
+        """Where one order of own steps leads: nothing fails, nobody comes from outside."""
+        while own := next((edge for edge in self._edges(state) if edge.own), None):
+            state = key(own.state)
+        return state
 
     def _sorted_out(self, state: State) -> list[Edge[State]]:
         """The edges to follow. Where faults make worlds big, writes that only show something wait until nothing else
         moves: no decision depends on them.
         """
-        edges = list(self._edges(state))
+        edges = [edge._replace(state=self._requests.settled(edge.state)) for edge in self._edges(state)]
         busy = any(edge.own and not _shows(edge) for edge in edges)
         if not self._patient or not busy:
             return edges
@@ -45,6 +53,8 @@ class Explorer:
             yield Edge(label, after, own=True)
         for label, after in agents.outside(self.server, state):
             yield Edge(label, after, own=False)
+        for label, after, own in self._requests.steps(state):
+            yield Edge(label, after, own)
         for which in BOTH:
             yield from self._controller(which, state)
         yield from self._faults(state)
@@ -95,7 +105,13 @@ class Explorer:
     def _clock(self, state: State) -> Iterator[Edge[State]]:
         """Time passes only when everybody waits for it."""
         if state.hours < MOST_HOURS and self._waits(state) and not any(agents.steps(self.server, state)):
-            idle = state.vm_pass is None and state.vmi_pass is None and state.zombie is None and state.frozen is None
+            idle = (
+                not state.calls
+                and state.vm_pass is None
+                and state.vmi_pass is None
+                and state.zombie is None
+                and state.frozen is None
+            )
             if idle and not any(self._controllers.look(which, state, state.seen) for which in BOTH):
                 yield Edge("an hour passes", state._replace(hours=state.hours + 1), own=True)
 
@@ -108,7 +124,10 @@ class Explorer:
 
 
 def _shows(edge: Edge[State]) -> bool:
-    return edge.wrote is not None and edge.wrote.action.why in ("show", "conditions")
+    """Whether it writes what only people read, and not that a request is answered."""
+    if edge.wrote is None or edge.wrote.action.why not in ("show", "conditions"):
+        return False
+    return not any("stateChangeRequests" in op["path"] for op in getattr(edge.wrote.action, "ops", ()))
 
 
 def _name(step: Step) -> str:

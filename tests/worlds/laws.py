@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tests.worlds.controllers import Wrote
 from tests.worlds.search import Broken
 from tests.worlds.server import LATE, Server
-from tests.worlds.state import Json, Obj, Seen, State
+from tests.worlds.state import Json, Left, Obj, Seen, State
 from virt_controller.plan.actions import Create, Delete, Kind, Patch
 from virt_model.labels import VM_FINALIZER
 
@@ -126,6 +126,8 @@ class MachineLaws:
         deleting = "deletionTimestamp" in before["metadata"]
         if new == "Failed" and not deleting and any(_alive(pod) for pod in pods):
             raise Broken("failed a VMI whose launcher is alive")
+        if new == "Failed" and old in ("Scheduled", "Running") and not pods:
+            raise Broken("took a missing pod for the end of its guest")
 
     def _failure_counted(self, wrote: Wrote, vmi: Json) -> None:
         """The VM's finalizer goes from a VMI that never ran: the VM must have taken note, if it is to slow down."""
@@ -167,8 +169,14 @@ class MachineLaws:
 
     def _at_rest(self, state: State, waits: bool) -> Iterator[str]:
         vm, vmi = self._body(state.vm), self._body(state.vmi)
+        for owed in state.owed:
+            if isinstance(owed, Left):
+                if vmi is None or vmi["metadata"]["uid"] != owed.uid or vmi["status"]["phase"] != "Running":
+                    yield f"it was to be left as an orphan: {owed}"
+            elif not waits:
+                yield f"answered, and lost: {owed}"
         if vm is None:
-            if vmi is not None and "ownerReferences" in vmi["metadata"]:
+            if vmi is not None and vmi["metadata"].get("ownerReferences"):
                 yield "the VM is gone, its VMI is not"
             if vmi is None and state.pods:
                 yield "a launcher is left over"

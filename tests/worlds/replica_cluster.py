@@ -180,10 +180,10 @@ def in_hand(state: State) -> list[Seen]:
 
 def key(state: State) -> State:
     """The state with its versions replaced by their ranks."""
-    rank = {
-        version: index
-        for index, version in enumerate(sorted({obj.version for seen in in_hand(state) for obj in objects(seen)}))
-    }
+    versions = {obj.version for seen in in_hand(state) for obj in objects(seen)}
+    if not versions or max(versions) == len(versions) - 1:
+        return state  # they are ranks
+    rank = {version: index for index, version in enumerate(sorted(versions))}
 
     def one(obj: Obj) -> Obj:
         return Obj(obj.body, rank[obj.version])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.worlds.explore import Explorer
 from tests.worlds.server import NOW, Server
 from tests.worlds.state import Budget, Json, State
 
@@ -49,7 +50,7 @@ SCENARIOS: dict[str, tuple[str | None, Budget]] = {
     "always, halt and back": ("Always", Budget(user=("halt", "always"))),
     "always, halted, stale": ("Always", Budget(user=("halt",), stale=1)),
     "halted, always, stale": ("Halted", Budget(user=("always",), stale=1)),
-    "always, restart": ("Always", Budget(user=("restart",))),
+    "always, restart": ("Always", Budget(calls=("restart",))),
     "always, guest ends": ("Always", Budget(guest_ends=1)),
     "always, guest ends, stale": ("Always", Budget(guest_ends=1, stale=1)),
     "always, pod fails": ("Always", Budget(pod_fails=1)),
@@ -59,16 +60,41 @@ SCENARIOS: dict[str, tuple[str | None, Budget]] = {
     "always, vmi deleted": ("Always", Budget(user=("delete vmi",), stale=1)),
     "rerun, guest ends": ("RerunOnFailure", Budget(guest_ends=1)),
     "rerun, pod fails": ("RerunOnFailure", Budget(pod_fails=1)),
-    "rerun, stop": ("RerunOnFailure", Budget(user=("stop",), stale=1)),
-    "manual, start and stop": ("Manual", Budget(user=("start", "stop"))),
-    "manual, start, stale": ("Manual", Budget(user=("start",), guest_ends=1, stale=1)),
-    "manual, restart": ("Manual", Budget(user=("start", "restart"))),
+    "rerun, stop": ("RerunOnFailure", Budget(calls=("stop",), stale=1)),
+    "manual, start and stop": ("Manual", Budget(calls=("start", "stop"))),
+    "manual, start, stale": ("Manual", Budget(calls=("start",), guest_ends=1, stale=1)),
+    "manual, restart": ("Manual", Budget(calls=("start", "restart"))),
     "once, guest ends, deleted": ("Once", Budget(user=("delete vmi",), guest_ends=1)),
-    "halted, started paused": ("Halted", Budget(user=("start paused", "halt"))),
+    "halted, started paused": ("Halted", Budget(user=("halt",), calls=("start paused",))),
+    "always, left as an orphan": ("Always", Budget(user=("delete vm, leaving an orphan",))),
     "halted, always, deleted": ("Halted", Budget(user=("always", "delete vm"))),
 }
 
 
-def begin(server: Server, name: str) -> State:
-    strategy, budget = SCENARIOS[name]
-    return vmi_world(server, budget) if strategy is None else vm_world(server, strategy, budget)
+#: the same, where the guest runs already: name -> (run strategy; what may happen)
+RUNNING: dict[str, tuple[str, Budget]] = {
+    "manual, two users stop": ("Manual", Budget(calls=("stop at once", "stop in 5 s"))),
+    "manual, restarted twice": ("Manual", Budget(calls=("restart at once", "restart"))),
+    "manual, stopped and started": ("Manual", Budget(calls=("stop", "start"))),
+    "manual, stopped as it starts again": ("Manual", Budget(calls=("start", "stop at once"), guest_ends=1)),
+    "manual, restarted and halted": ("Manual", Budget(user=("halt",), calls=("restart",))),
+    "always, stopped and restarted": ("Always", Budget(calls=("stop at once", "restart"))),
+    "always, stopped and started": ("Always", Budget(calls=("stop", "start"))),
+    "always, stopped and deleted": ("Always", Budget(user=("delete vm",), calls=("stop in 5 s",))),
+    "rerun, restarted as it ends": ("RerunOnFailure", Budget(calls=("restart at once",), guest_ends=1)),
+    "rerun, stopped and restarted": ("RerunOnFailure", Budget(calls=("stop", "restart"))),
+    "always, dependents first": ("Always", Budget(user=("delete vm, dependents first",))),
+}
+
+
+def begin(explorer: Explorer, name: str) -> State:
+    server = explorer.server
+    if name in RUNNING:
+        strategy, budget = RUNNING[name]
+        begun = explorer.settled(vm_world(server, "Always", Budget()))
+        assert begun.vm is not None
+        body = server.bodies[begun.vm.body]
+        other = {**body, "spec": {**body["spec"], "runStrategy": strategy}}
+        return explorer.settled(server.put(begun, "vm", begun.vm, other)[0])._replace(budget=budget)
+    only, budget = SCENARIOS[name]
+    return vmi_world(server, budget) if only is None else vm_world(server, only, budget)

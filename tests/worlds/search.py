@@ -6,8 +6,10 @@ is at rest, and no circle of own steps contains a write that succeeded (else the
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 S = TypeVar("S")
@@ -42,6 +44,25 @@ def search(
     start: S, edges_of: Callable[[S], Iterable[Edge[S]]], key: Callable[[S], S], laws: Laws[S], most: int
 ) -> Report:
     """Raises Broken with the way to the state where a law is broken."""
+    with _without_collector():
+        return _search(start, edges_of, key, laws, most)
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """States refer to none that came later: there is nothing to collect, only many tuples to look at in vain."""
+    wanted = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if wanted:
+            gc.enable()
+
+
+def _search(
+    start: S, edges_of: Callable[[S], Iterable[Edge[S]]], key: Callable[[S], S], laws: Laws[S], most: int
+) -> Report:
     start = key(start)
     numbers: dict[S, int] = {start: 0}
     parents: list[tuple[int, str]] = [(-1, "start")]

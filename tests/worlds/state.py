@@ -46,10 +46,49 @@ class Budget(NamedTuple):
     """What may still happen from outside."""
 
     user: tuple[str, ...] = ()  # each of these once, in any order
+    calls: tuple[str, ...] = ()  # through virt-api, each once, in any order and at the same time
     guest_ends: int = 0  # times a guest powers off or crashes by itself
     pod_fails: int = 0  # times a pod ends before its guest runs
     stale: int = 0  # looks at a cache that has stopped following; it may have stopped at any time, once
     takeovers: int = 0  # times a leader is replaced in the middle of a pass, and finishes it later all the same
+
+
+class Started(NamedTuple):
+    """A VMI whose UID has at least the number `made`."""
+
+    made: int
+    paused: bool = False
+
+
+class Ended(NamedTuple):
+    uid: str
+
+
+class Hastened(NamedTuple):
+    uid: str
+    seconds: int
+
+
+class Left(NamedTuple):
+    """The VMI outlives its VM."""
+
+    uid: str
+
+
+Owed = Started | Ended | Hastened | Left
+
+
+class Call(NamedTuple):
+    """A call that virt-api has begun. `vm` and `vmi` are the bodies that it has read."""
+
+    said: str
+    vm: int
+    made: int  # UIDs given out when it was read
+    known: tuple[Started, ...]  # what was owed then
+    vmi: int | None = None
+    decided: bool = False
+    done: int = 0  # writes
+    failed: bool = False  # it takes its writes back
 
 
 class State(NamedTuple):
@@ -64,6 +103,8 @@ class State(NamedTuple):
     zombie: tuple[Which, Pass] | None
     frozen: Seen | None
     budget: Budget
+    calls: tuple[Call, ...] = ()
+    owed: tuple[Owed, ...] = ()
 
     @property
     def seen(self) -> Seen:
@@ -102,8 +143,10 @@ def key(state: State) -> State:
             in_hand.append(each.seen)
     if state.frozen is not None:
         in_hand.append(state.frozen)
-    versions = sorted({obj.version for seen in in_hand for obj in objects(seen)})
-    rank = {version: index for index, version in enumerate(versions)}
+    versions = {obj.version for seen in in_hand for obj in objects(seen)}
+    if not versions or max(versions) == len(versions) - 1:
+        return state  # they are ranks
+    rank = {version: index for index, version in enumerate(sorted(versions))}
 
     def one(obj: Obj | None) -> Obj | None:
         return None if obj is None else Obj(obj.body, rank[obj.version])

@@ -20,7 +20,7 @@ def test_mutant_is_caught(mutant: Mutant) -> None:
         for world in mutant.worlds:
             explorer = Explorer()
             try:
-                explorer.explore(begin(explorer.server, world))
+                explorer.explore(begin(explorer, world))
             except Broken as broken:
                 caught.append(f"{world}: {broken}")
                 break

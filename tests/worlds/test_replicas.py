@@ -29,7 +29,7 @@ def test_world_keeps_its_laws_and_comes_to_rest(name: str) -> None:
 
 def test_a_pass_that_is_cut_short_is_taken_up_again() -> None:
     with patch.object(planner, "BURST", 1):
-        assert Explorer().explore("scaled, stale").at_rest > 0
+        assert Explorer().explore("scaled down, two leaders").at_rest > 0
 
 
 class Mutant(NamedTuple):

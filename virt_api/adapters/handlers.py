@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import aiohttp
 
@@ -16,6 +17,7 @@ from virt_runtime.resources import PODS
 from virt_runtime.tls import ClientContexts
 
 LONGEST_MESSAGE = 1 << 20  # bytes
+LONGEST_ANSWER = 4 << 20  # bytes
 LONGEST_WORDS = 2048  # bytes that are read of why a handler refuses
 DIAL_TIMEOUT = 10.0  # seconds
 CALL_TIMEOUT = 70.0  # seconds; the handler gives a launcher 60
@@ -57,12 +59,21 @@ class Handlers:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise HandlerAway(f"cannot reach virt-handler on node {node}: {error}") from error
 
-    async def put(self, vmi: Raw, action: str) -> None:
+    async def put(self, vmi: Raw, action: str, query: Mapping[str, str]) -> None:
         """Have an action done to a guest that runs. Raises CallFailed: nobody knows then whether it was done."""
+        await self._call("PUT", vmi, action, query)
+
+    async def get(self, vmi: Raw, question: str) -> bytes:
+        """What a guest that runs says, as JSON. Raises CallFailed."""
+        return await self._call("GET", vmi, question, {})
+
+    async def _call(self, method: str, vmi: Raw, what: str, query: Mapping[str, str]) -> bytes:
         node = text(vmi, "status", "nodeName")
         try:
-            async with self._session.put(
-                await self._url(node, vmi, action),
+            async with self._session.request(
+                method,
+                await self._url(node, vmi, what),
+                params=query,
                 ssl=self._tls.context(),
                 server_hostname=server_name(node, self._namespace),
                 timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT, sock_connect=DIAL_TIMEOUT),
@@ -70,6 +81,7 @@ class Handlers:
                 if answer.status != 200:
                     words = await answer.content.read(LONGEST_WORDS)
                     raise CallFailed(refused_action(answer.status, words.decode(errors="replace").strip()))
+                return await _whole(answer.content)
         except HandlerAway as away:
             raise CallFailed(internal_error(str(away))) from away
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -85,3 +97,13 @@ class Handlers:
             raise HandlerAway(f"no virt-handler is ready on node {node}")
         namespace, name = text(vmi, "metadata", "namespace"), text(vmi, "metadata", "name")
         return url_of(address, self._port, namespace, name, action)
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes:
+    """All of an answer. Raises CallFailed where it is longer than a handler's answers are."""
+    answer = bytearray()
+    async for part in content.iter_any():
+        answer += part
+        if len(answer) > LONGEST_ANSWER:
+            raise CallFailed(internal_error(f"virt-handler answers with more than {LONGEST_ANSWER} bytes"))
+    return bytes(answer)

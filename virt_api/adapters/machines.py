@@ -9,7 +9,7 @@ from virt_api.adapters.objects import Objects
 from virt_api.plan.lifecycle import VERBS, VM_SPEC, VM_STATUS, VMI_SPEC, Machine, Write, Writes, lost_race
 from virt_api.plan.options import is_dry, parse
 from virt_api.plan.status import VM, CallFailed, Failure, internal_error, not_found
-from virt_runtime.errors import ApiError, Conflict, Invalid, NotFound
+from virt_runtime.errors import ApiError, Conflict, NotFound
 from virt_runtime.kube import KubeClient
 from virt_runtime.log import about
 from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES, Json, Resource
@@ -53,7 +53,7 @@ class Machines:
     async def _take_back(self, namespace: str, name: str, done: list[Write], *, dry_run: bool) -> None:
         for write in reversed(done):
             if write.undo:
-                with contextlib.suppress(NotFound):
+                with contextlib.suppress(NotFound, Conflict):
                     await self._patch(namespace, name, write.target, list(write.undo), dry_run=dry_run)
 
 
@@ -61,5 +61,5 @@ def _failure(name: str, error: ApiError) -> Failure:
     """A patch whose test failed is a lost race; what a webhook refuses, or anything else, is our failure."""
     if isinstance(error, NotFound):
         return not_found(VM, name)
-    lost = isinstance(error, Conflict) or (isinstance(error, Invalid) and "admission webhook" not in error.message)
+    lost = isinstance(error, Conflict)
     return lost_race(name, error.message) if lost else internal_error(error.message)

@@ -19,7 +19,7 @@ from virt_api.adapters.streams import Streams
 from virt_api.adapters.tunnels import Tunnels
 from virt_api.plan import discovery, later
 from virt_api.plan.authorization import Call
-from virt_api.plan.guest_actions import GUEST_ACTIONS
+from virt_api.plan.guest_actions import GUEST_ACTIONS, GUEST_QUESTIONS
 from virt_api.plan.lifecycle import VERBS
 from virt_api.plan.status import CallFailed, Failure, not_found
 from virt_api.plan.stream import DEVICES
@@ -68,6 +68,7 @@ class Subresources:
             Row("PUT", VMS, ("evacuate/cancel",), self._call_off),
             Row("PUT", VMIS, ("evacuate/cancel",), self._call_off),
             Row("PUT", VMIS, GUEST_ACTIONS, self._act),
+            Row("GET", VMIS, GUEST_QUESTIONS, self._ask),
             Row("GET", VMIS, DEVICES, self._stream),
             Row("GET", VMIS, ("vnc/screenshot",), self._shoot),
             Row("GET", VMS, ("portforward",), self._forward, PORT),
@@ -106,6 +107,10 @@ class Subresources:
     async def _act(self, request: web.Request, call: Call) -> web.StreamResponse:
         await self._guests.act(call.subresource, call.namespace, call.name, await request.read())
         return web.Response(status=200)
+
+    async def _ask(self, _request: web.Request, call: Call) -> web.StreamResponse:
+        answer = await self._guests.ask(call.subresource, call.namespace, call.name)
+        return web.Response(body=answer, content_type="application/json")
 
     async def _stream(self, request: web.Request, call: Call) -> web.StreamResponse:
         return await self._streams.serve(request, call.namespace, call.name, call.subresource)

@@ -2,8 +2,8 @@
 
 The guest is called before the caller is answered, so that a closed port is an ordinary HTTP answer. What is held
 between the two is bounded: a chunk of a TCP stream, or a few datagrams (what comes when they are full is lost, as
-it is elsewhere). A caller who does not take what the guest sends is dropped after a while; a guest that does not
-holds up its caller, who may leave.
+it is elsewhere). A caller who does not take what the guest sends is dropped after a while, and so is one whose guest
+takes nothing: as long as we wait for the guest nobody listens to the caller, who may have left.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from virt_runtime.race import first_of
 LOG = logging.getLogger(__name__)
 DIAL_TIMEOUT = 10.0  # seconds
 SLOW_SECONDS = 60.0  # that a caller may take to accept a message
-CHUNK = 1 << 16  # bytes
+STUCK_SECONDS = 600.0  # that a guest may take to accept a message
+CHUNK = 1 << 16  # bytes; larger ones were slower
 DATAGRAMS = 64  # that wait for a caller
 STREAM = "portforward"
 
@@ -68,10 +69,11 @@ class Tunnels:
 
 async def _to_guest(here: web.WebSocketResponse, there: Tunnel) -> None:
     async for message in here:
-        if message.type is aiohttp.WSMsgType.BINARY:
-            await there.write(message.data)
-        elif message.type is aiohttp.WSMsgType.TEXT:
-            await there.write(message.data.encode())
+        async with asyncio.timeout(STUCK_SECONDS):
+            if message.type is aiohttp.WSMsgType.BINARY:
+                await there.write(message.data)
+            elif message.type is aiohttp.WSMsgType.TEXT:
+                await there.write(message.data.encode())
 
 
 async def _to_caller(there: Tunnel, here: web.WebSocketResponse) -> None:

@@ -1,6 +1,7 @@
 """The admission webhooks: an AdmissionReview in, its answer out, with no call in between.
 
-The one exception is the creation of a migration, which has to look at its VMI; nothing waits for that one.
+There are two exceptions. The creation of a migration has to look at its VMI, and nothing waits for that one. What an
+eviction needs is a matter of `evictions`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from virt_api.adapters import evictions
 from virt_api.adapters.answers import json_answer
+from virt_api.adapters.evictions import Evictions
 from virt_api.adapters.knowledge import Knowledge
 from virt_api.plan.admission import ADMISSIONS, NEW_MIGRATION, World, answer
 from virt_api.plan.defaults.vmi import Chance
@@ -35,26 +38,33 @@ NO_NEWS = MigrationNews(vmi=None, others=())
 class Webhooks:
     """`namespace` is where our components live: their service accounts may do what users may not."""
 
-    def __init__(self, kube: KubeClient, knowledge: Knowledge, namespace: str, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        kube: KubeClient,
+        knowledge: Knowledge,
+        namespace: str,
+        clock: Clock,
+        metrics: Metrics,
+        evicts: Evictions,
+    ) -> None:
+        self._evictions = evicts
         self._kube, self._knowledge, self._namespace, self._clock = kube, knowledge, namespace, clock
         self._created = metrics.counter("kubevirt_vm_created_by_pod_total")
 
     def add_to(self, app: web.Application) -> None:
         for path in ADMISSIONS:
             app.router.add_post(path, self._admit)
+        app.router.add_post(evictions.PATH, self._evict)
 
     async def _admit(self, request: web.Request) -> web.Response:
-        try:
-            review: Any = msgspec.json.decode(await request.read())
-        except (msgspec.DecodeError, RecursionError) as error:
-            return web.Response(status=400, text=f"not an AdmissionReview: {error}")
-        wanted = table(review, "request")
-        if not text(wanted, "uid"):
-            return web.Response(status=400, text="not an AdmissionReview: it has no request.uid")
+        wanted = await _request_of(request)
         news = await self._look_up(wanted) if request.path == NEW_MIGRATION else NO_NEWS
         said = answer(request.path, wanted, self._world(news))
         self._account(request.path, wanted, said)
         return json_answer(said)
+
+    async def _evict(self, request: web.Request) -> web.Response:
+        return json_answer(await self._evictions.answer(await _request_of(request)))
 
     def _world(self, news: MigrationNews) -> World:
         chance = Chance(uuid=str(uuid.uuid4()), serial=str(uuid.uuid4()), now=rfc3339(self._clock.now()))
@@ -82,3 +92,15 @@ class Webhooks:
             uid=text(wanted, "object", "metadata", "uid"),
         )  # fmt: skip
         LOG.info("%s refused: %s", path, text(said, "response", "status", "message"), extra=refused)
+
+
+async def _request_of(http: web.Request) -> dict[str, Any]:
+    """The `request` of the AdmissionReview in the body. Raises HTTPBadRequest."""
+    try:
+        review: Any = msgspec.json.decode(await http.read())
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise web.HTTPBadRequest(text=f"not an AdmissionReview: {error}") from error
+    wanted = table(review, "request")
+    if not text(wanted, "uid"):
+        raise web.HTTPBadRequest(text="not an AdmissionReview: it has no request.uid")
+    return wanted

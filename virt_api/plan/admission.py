@@ -23,7 +23,7 @@ from virt_api.plan.causes import Cause, Refusal, refuse
 from virt_api.plan.defaults.migration import created_migration
 from virt_api.plan.defaults.vm import created_vm, updated_vm
 from virt_api.plan.defaults.vmi import Chance, created_vmi
-from virt_api.plan.reading import Raw, find, table, text
+from virt_api.plan.reading import Raw, find, has, table, text
 from virt_api.plan.rules import migration as migration_rules
 from virt_api.plan.rules.migration import MigrationNews
 from virt_api.plan.rules.replicaset import replicaset_causes
@@ -32,7 +32,7 @@ from virt_api.plan.rules.vmi import created_causes, updated_causes
 from virt_api.plan.unsupported import refused_kind
 from virt_api.plan.users import User, user_of
 from virt_model.config import ClusterConfig
-from virt_model.idle_kinds import PLAINLY_REFUSED, creation_path
+from virt_model.idle_kinds import IDLE_KINDS, creation_path
 
 REPLICASET = "VirtualMachineInstanceReplicaSet"
 _PATCHED = ("metadata", "spec", "status")
@@ -63,6 +63,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def changes_spec(self) -> bool:
         return self.creates or find(self.old, "spec") != find(self.new, "spec")
 
+    @property
+    def ends(self) -> bool:
+        """The object is being deleted: what only finalizers keep is not judged any more."""
+        return has(self.new, "metadata", "deletionTimestamp")
+
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """No (`refusal`), or yes; `stored` is the object as it should be stored, where that differs from the request's."""
@@ -88,7 +93,10 @@ def _mutate_vmi(request: Request, world: World) -> Verdict:
         return Verdict(refusal=refusal)
     if request.creates:
         vmi = fill_required("VirtualMachineInstance", request.new)
-        return Verdict(stored=created_vmi(vmi, world.config, world.chance))
+        stored = created_vmi(vmi, world.config, world.chance)
+        if request.user.ours and (revision := text(request.new, "status", "virtualMachineRevisionName")):
+            stored["status"]["virtualMachineRevisionName"] = revision  # which only the creator of a VM's VMI knows
+        return Verdict(stored=stored)
     if request.user.ours:
         return Verdict()
     kept = {key: value for key, value in request.new.items() if key != "status"}
@@ -102,9 +110,9 @@ def _mutate_migration(request: Request, world: World) -> Verdict:
 
 
 def _validate_vm(request: Request, world: World) -> Verdict:
-    if not request.changes_spec:
+    if not request.changes_spec or request.ends:
         return Verdict()
-    refusal = refuse(vm_causes(request.new, world.config))
+    refusal = refuse(vm_causes(request.new, request.user, world.config))
     return Verdict(refusal=refusal, warnings=() if refusal else tuple(vm_warnings(request.new)))
 
 
@@ -119,13 +127,12 @@ def _validate_changed_vmi(request: Request, world: World) -> Verdict:
 def _validate_replicaset(request: Request, world: World) -> Verdict:
     if not request.changes_spec:
         return Verdict()
-    refusal = _schema(request, REPLICASET) or refuse(replicaset_causes(request.new, world.config))
+    refusal = _schema(request, REPLICASET) or refuse(replicaset_causes(request.new, request.user, world.config))
     return Verdict(refusal=refusal)
 
 
 def _validate_new_migration(request: Request, world: World) -> Verdict:
-    refusal = migration_rules.refused_creation(request.new, world.news)
-    return Verdict(refusal=refusal or refused_kind("VirtualMachineInstanceMigration"))
+    return Verdict(refusal=migration_rules.refused_creation(request.new, world.news))
 
 
 def _validate_changed_migration(request: Request, world: World) -> Verdict:
@@ -147,7 +154,7 @@ ADMISSIONS: dict[str, Callable[[Request, World], Verdict]] = {
     "/virtualmachinereplicaset-validate": _validate_replicaset,
     NEW_MIGRATION: _validate_new_migration,
     "/migration-validate-update": _validate_changed_migration,
-    **{creation_path(KINDS[kind].plural): _refuse(kind) for kind in PLAINLY_REFUSED},
+    **{creation_path(KINDS[kind].plural): _refuse(kind) for kind in IDLE_KINDS},
 }
 
 
@@ -169,7 +176,12 @@ def answer(path: str, request: Raw, world: World) -> Raw:
         ),
         world,
     )
-    response = {"uid": text(request, "uid"), **_response(verdict, new)}
+    return review(request, verdict)
+
+
+def review(request: Raw, verdict: Verdict) -> Raw:
+    """The AdmissionReview that says `verdict` to the `request` of one."""
+    response = {"uid": text(request, "uid"), **_response(verdict, table(request, "object"))}
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
 

@@ -1,4 +1,4 @@
-"""Pause, unpause, reset and soft reboot of a guest: whether they may be done. The node's virt-handler does them.
+"""Actions on a guest, and questions to it: whether they may be done. The node's virt-handler does them.
 
 | action | refused while |
 |---|---|
@@ -6,6 +6,9 @@
 | unpause | the guest does not run, or is not paused |
 | reset | the guest does not run |
 | softreboot | the guest does not run, is paused, or nobody in it would listen: no agent, no ACPI |
+| freeze | the guest does not run, or has no agent connected |
+| unfreeze | the guest does not run: whether its agent still answers is tried, because frozen it must not stay |
+| guestosinfo, userlist, filesystemlist | the guest does not run, or has no agent connected |
 
 Whether a guest is paused is read from the VMI's condition, as clients have always seen it: an unpause that comes
 before the condition does is refused. A dry run ends here.
@@ -53,13 +56,29 @@ def soft_reboot(vmi: Raw) -> Failure | None:
     return None if acpi or _is(vmi, Type.AGENT_CONNECTED) else _conflict(vmi, UNHEARD)
 
 
+def freeze(vmi: Raw) -> Failure | None:
+    return reset(vmi) or _agentless(vmi)
+
+
+def ask(vmi: Raw) -> Failure | None:
+    """Of a question to the guest's agent."""
+    return (None if _runs(vmi) else _conflict(vmi, "VMI is not running")) or _agentless(vmi)
+
+
+def _agentless(vmi: Raw) -> Failure | None:
+    return None if _is(vmi, Type.AGENT_CONNECTED) else _conflict(vmi, "VMI does not have guest agent connected")
+
+
 GUEST_ACTIONS: dict[str, Callable[[Raw], Failure | None]] = {
     "pause": pause,
     "unpause": unpause,
     "reset": reset,
     "softreboot": soft_reboot,
+    "freeze": freeze,
+    "unfreeze": reset,
 }
 """By subresource: why it is refused, if so."""
+GUEST_QUESTIONS = ("guestosinfo", "userlist", "filesystemlist")
 
 
 def _runs(vmi: Raw) -> bool:

@@ -22,15 +22,17 @@ import msgspec
 from virt_api.plan.options import RestartOptions, StartOptions, StopOptions
 from virt_api.plan.reading import Raw, find, flag, items, number, text
 from virt_api.plan.status import VM, CallFailed, Failure, bad_request, conflict, internal_error
-from virt_model.phases import Phase, RunStrategy, run_strategy
+from virt_model.phases import FORCED_GRACE_SECONDS, Phase, RunStrategy, run_strategy
 
 DEFAULT_GRACE_SECONDS = 30
-FORCED_RESTART_GRACE_SECONDS = 1
 Ops = tuple[dict[str, Any], ...]
 
 
 class Write(msgspec.Struct, frozen=True, kw_only=True):
-    """One JSON Patch: of the VM, of its status, or of its VMI. `undo` takes it back if a later write fails."""
+    """One JSON Patch: of the VM, of its status, or of its VMI.
+
+    `undo` takes it back, where it still stands, if a later write fails.
+    """
 
     target: str
     ops: Ops
@@ -110,7 +112,7 @@ def restart(machine: Machine, options: RestartOptions) -> Writes:
         raise _refused(machine, f"RunStategy {machine.strategy} does not support manual restart requests")
     if machine.vmi is None:
         raise _refused(machine, f"VM is not running: {RunStrategy.HALTED}")
-    forced = (_grace(machine, FORCED_RESTART_GRACE_SECONDS),) if grace == 0 and machine.lives else ()
+    forced = (_grace(machine, FORCED_GRACE_SECONDS),) if grace == 0 and machine.lives else ()
     return (*forced, _request(machine, [_stop_of(machine), {"action": "Start"}]))
 
 
@@ -133,11 +135,14 @@ def _grace_of(machine: Machine) -> int:
 
 
 def _grace(machine: Machine, seconds: int) -> Write:
+    """For this VMI, not for one that has its name; and what somebody else has said meanwhile is not taken back."""
     path = "/spec/terminationGracePeriodSeconds"
     old = number(machine.vmi, "spec", "terminationGracePeriodSeconds")
-    test = {"op": "test", "path": path, "value": old}
+    this = {"op": "test", "path": "/metadata/uid", "value": text(machine.vmi, "metadata", "uid")}
+    as_read, as_written = ({"op": "test", "path": path, "value": value} for value in (old, seconds))
     back = {"op": "remove", "path": path} if old is None else {"op": "replace", "path": path, "value": old}
-    return Write(target=VMI_SPEC, ops=(test, {"op": "add", "path": path, "value": seconds}), undo=(back,))
+    change = {"op": "add", "path": path, "value": seconds}
+    return Write(target=VMI_SPEC, ops=(this, as_read, change), undo=(this, as_written, back))
 
 
 def _set_running(machine: Machine, *, running: bool) -> Write:

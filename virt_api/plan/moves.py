@@ -29,8 +29,12 @@ def migration_of(vmi: Raw, options: MigrateOptions) -> Raw:
 
 
 def evacuation_called_off(vmi: Raw, options: EvacuateCancelOptions) -> tuple[dict[str, Any], ...]:
-    """The JSON Patch of the VMI; empty where nothing is being evacuated."""
-    if not text(vmi, "status", "evacuationNodeName"):
+    """The JSON Patch of the VMI; empty where nothing is being evacuated. Options that name no node mean any."""
+    leaves = text(vmi, "status", "evacuationNodeName")
+    if not leaves:
         return ()
     path = "/status/evacuationNodeName"
-    return ({"op": "test", "path": path, "value": options.evacuation_node_name}, {"op": "remove", "path": path})
+    return (
+        {"op": "test", "path": path, "value": options.evacuation_node_name or leaves},
+        {"op": "remove", "path": path},
+    )

@@ -6,9 +6,11 @@ from typing import TypeVar
 
 import msgspec
 
+from api.duration import InvalidDuration, parse_duration
 from virt_api.plan.status import CallFailed, bad_request
 
 DRY_RUN = "All"
+LONGEST_FREEZE = 86400.0  # seconds
 
 
 class StartOptions(msgspec.Struct, frozen=True, rename="camel"):
@@ -38,6 +40,13 @@ class GuestOptions(msgspec.Struct, frozen=True, rename="camel"):
     dry_run: tuple[str, ...] | None = None
 
 
+class FreezeOptions(msgspec.Struct, frozen=True, rename="camel"):
+    """`unfreeze_timeout`: a duration after which the guest is unfrozen in any case; none or zero: it is not."""
+
+    unfreeze_timeout: str = ""
+    dry_run: tuple[str, ...] | None = None
+
+
 class MigrateOptions(msgspec.Struct, frozen=True, rename="camel"):
     """`added_node_selector`: labels that the target must have beside those of the VMI."""
 
@@ -52,7 +61,9 @@ class EvacuateCancelOptions(msgspec.Struct, frozen=True, rename="camel"):
     dry_run: tuple[str, ...] | None = None
 
 
-AnyOptions = StartOptions | StopOptions | RestartOptions | GuestOptions | MigrateOptions | EvacuateCancelOptions
+AnyOptions = (
+    StartOptions | StopOptions | RestartOptions | GuestOptions | FreezeOptions | MigrateOptions | EvacuateCancelOptions
+)
 Options = TypeVar("Options", bound=AnyOptions)
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -63,6 +74,17 @@ def parse(body: bytes, kind: type[Options]) -> Options:
     if any(word != DRY_RUN for word in options.dry_run or ()):
         raise CallFailed(bad_request(f"Invalid dryRun {list(options.dry_run or ())}: only {DRY_RUN} is known"))
     return options
+
+
+def seconds_frozen(options: FreezeOptions) -> float:
+    """How long a guest stays frozen at most; 0 is for ever. Raises CallFailed."""
+    try:
+        seconds = parse_duration(options.unfreeze_timeout or "0s") / 1e9
+    except InvalidDuration as error:
+        raise CallFailed(bad_request(f"unfreezeTimeout: {error}")) from error
+    if not 0 <= seconds <= LONGEST_FREEZE:
+        raise CallFailed(bad_request(f"unfreezeTimeout: {options.unfreeze_timeout} is not between 0s and 24h"))
+    return seconds
 
 
 def decode(body: bytes, kind: type[Body]) -> Body:

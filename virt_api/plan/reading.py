@@ -76,6 +76,19 @@ def amount(raw: object, *path: str) -> Fraction | None:
         return None
 
 
+def found(raw: object, path: str) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """Everything at a path `a.*.b`, where `*` is each item of a list: the items' positions, and the value there."""
+    step, _, rest = path.partition(".")
+    if not step:
+        yield (), raw
+    elif step == "*":
+        for i, item in enumerate(raw if isinstance(raw, list) else ()):
+            for positions, value in found(item, rest):
+                yield (i, *positions), value
+    elif isinstance(raw, dict) and step in raw:
+        yield from found(raw[step], rest)
+
+
 def has(raw: object, *path: str) -> bool:
     """Whether something other than null stands at a path (an empty object counts)."""
     return find(raw, *path) is not None

@@ -1,7 +1,8 @@
 """A rule is a row: who looks for offences, what is said of each, and where it points.
 
 `find` yields one mapping per offence; its entries fill the braces of `field` and `message`. `{at}` (`spec`, or
-`spec.template.spec` inside a VM) is always there. So a table of rules reads as the list of sentences a user can get.
+`spec.template.spec` inside a VM) and `{of}` (`metadata`, alike) are always there. So a table of rules reads as the list
+of sentences a user can get.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import msgspec
 
 from virt_api.plan.causes import INVALID, Cause
 from virt_api.plan.reading import Raw
+from virt_api.plan.users import User
 from virt_model.config import ClusterConfig
 
 Offence = Mapping[str, object]
@@ -19,11 +21,21 @@ Offences = Iterator[Offence]
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules look at: a VMI spec, where it stands in the object, and the cluster's configuration."""
+    """What the rules look at: a VMI's spec and metadata, where they stand in the object, who asks, and the cluster.
+
+    `prefix` is empty for a VMI, and `spec.template.` for the template of a VM or a replica set.
+    """
 
     spec: Raw
-    at: str
+    metadata: Raw
+    prefix: str = ""
+    user: User
     config: ClusterConfig
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What `{at}` and `{of}` stand for in the texts of a rule."""
+        return {"at": f"{self.prefix}spec", "of": f"{self.prefix}metadata"}
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -39,7 +51,7 @@ def causes_of(rules: Iterable[Rule], subject: Subject) -> Iterator[Cause]:
     """The causes found by the rules, in the order of the table."""
     for rule in rules:
         for offence in rule.find(subject):
-            filling = {"at": subject.at, **offence}
+            filling = {**subject.places, **offence}
             yield Cause(
                 reason=rule.reason,
                 message=rule.message.format_map(filling),

@@ -11,13 +11,12 @@ when something other than null, false or an empty list stands at its path (an em
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from api.crd.kinds import KINDS
 from virt_api.plan.causes import NOT_SUPPORTED, Cause, Refusal, refuse
-from virt_api.plan.reading import table
+from virt_api.plan.reading import found, table
 from virt_model import labels
 from virt_model.idle_kinds import IDLE_KINDS
 
@@ -38,14 +37,8 @@ _VOLUME = "volumes.*."
 SPEC: tuple[Row, ...] = (
     # placement and life
     Row("architecture", "guests of another architecture", ("arm64", "s390x")),
-    Row("evictionStrategy", "live migration", ("LiveMigrate", "External")),
-    Row("accessCredentials", "access credentials"),
     Row("resourceClaims", "dynamic resource allocation"),
     Row("utilityVolumes", "utility volumes"),
-    Row("readinessProbe.exec", "probes through the guest agent"),
-    Row("readinessProbe.guestAgentPing", "probes through the guest agent"),
-    Row("livenessProbe.exec", "probes through the guest agent"),
-    Row("livenessProbe.guestAgentPing", "probes through the guest agent"),
     # CPU and memory
     Row("domain.cpu.dedicatedCpuPlacement", "dedicated CPUs"),
     Row("domain.cpu.isolateEmulatorThread", "dedicated CPUs"),
@@ -63,7 +56,6 @@ SPEC: tuple[Row, ...] = (
     # devices
     Row(_DEVICES + "autoattachInputDevice", "an input device of one's own accord"),
     Row(_DEVICES + "autoattachVSOCK", "vsock"),
-    Row(_DEVICES + "clientPassthrough", "USB redirection"),
     Row(_DEVICES + "downwardMetrics", "downward metrics"),
     Row(_DEVICES + "filesystems", "virtiofs"),
     Row(_DEVICES + "gpus", "GPUs"),
@@ -157,19 +149,10 @@ def refused_kind(kind: str) -> Refusal | None:
 def unsupported(raw: object, at: str, rows: tuple[Row, ...]) -> Iterator[Cause]:
     """A cause for every field of `raw` (which stands at path `at`) that a row of the table refuses."""
     for row in rows:
-        for field, value in _found(raw, row.path.split("."), at):
+        for positions, value in found(raw, row.path):
             if _asked_for(value) and (not row.values or value in row.values):
+                field = f"{at}.{row.path}".replace(".*", "[{}]").format(*positions)
                 yield Cause(reason=NOT_SUPPORTED, message=f"{field}: {row.what}: not supported yet", field=field)
-
-
-def _found(raw: Any, steps: list[str], at: str) -> Iterator[tuple[str, Any]]:
-    if not steps:
-        yield at, raw
-    elif steps[0] == "*":
-        for i, item in enumerate(raw if isinstance(raw, list) else ()):
-            yield from _found(item, steps[1:], f"{at}[{i}]")
-    elif isinstance(raw, dict) and steps[0] in raw:
-        yield from _found(raw[steps[0]], steps[1:], f"{at}.{steps[0]}")
 
 
 def _asked_for(value: object) -> bool:

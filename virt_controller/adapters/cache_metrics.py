@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from virt_controller.adapters.caches import BY_VMI, Caches
-from virt_controller.plan import vm_metrics, vmi_metrics
+from virt_controller.plan import migration_metrics, vm_metrics, vmi_metrics
+from virt_controller.plan.migration_world import Migration
 from virt_model.monitoring.row import Sample
 from virt_model.seen import Pod, Vm, Vmi
 from virt_runtime.metrics import Metrics
@@ -32,6 +33,7 @@ def samples(caches: Caches) -> list[Sample]:
         Sample("kubevirt_vmi_number_of_outdated", (), sum(map(vmi_metrics.outdated, vmis))),
         *(sample for vm in vms for sample in vm_metrics.samples(vm, caches.claims.store.get, shows)),
         *(sample for vmi in vmis for sample in vmi_metrics.samples(vmi, _pods(caches, vmi), config.eviction_strategy)),
+        *migration_metrics.samples(map(Migration, caches.migrations.store.list()), vmis),
     ]
 
 
@@ -40,7 +42,7 @@ def _pods(caches: Caches, vmi: Vmi) -> tuple[Pod, ...]:
 
 
 class PhaseTimes:
-    """Subscribe `seen` to VMIs."""
+    """Subscribe `seen` to VMIs, `migration_seen` to migrations."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -49,4 +51,10 @@ class PhaseTimes:
         if old is None or new is None or old["metadata"].get("uid") != new["metadata"].get("uid"):
             return
         for took in vmi_metrics.transitions(Vmi(old), Vmi(new)):
+            self._metrics.histogram(took.row).labels(*took.labels).observe(took.value)
+
+    def migration_seen(self, old: Json | None, new: Json | None) -> None:
+        if old is None or new is None or old["metadata"].get("uid") != new["metadata"].get("uid"):
+            return
+        if (took := migration_metrics.transition(Migration(old), Migration(new))) is not None:
             self._metrics.histogram(took.row).labels(*took.labels).observe(took.value)

@@ -6,18 +6,21 @@ from collections.abc import Iterable
 
 from virt_controller.adapters.echo import Echo
 from virt_controller.plan.actions import Action, Create, Delete, Kind
+from virt_controller.plan.migration_world import Migration
 from virt_model import labels
 from virt_model.config import DEFAULT, ClusterConfig, from_kubevirt
+from virt_model.seen import Vmi
 from virt_runtime import resources
 from virt_runtime.kube import KubeClient
 from virt_runtime.process import together, when_synced
 from virt_runtime.reflector import Reflector
 from virt_runtime.resources import Json
-from virt_runtime.store import Store
+from virt_runtime.store import Store, key_of
 
 BY_VMI = "vmi"  # pods, by the UID of their VMI
 BY_NODE = "node"  # VMIs, by the node they are on
 BY_NAMESPACE = "namespace"  # VMIs and replica sets
+BY_NAME = "name"  # migrations, by namespace/name of their VMI
 VM_LABELS = "kubevirt-vm-labels-config"  # a ConfigMap of users: which labels of VMs are shown as metrics
 BY_CLAIM = "claim"  # VMIs, by namespace/name of the claims their volumes name
 
@@ -30,6 +33,7 @@ class Caches:
         self.vmis = Reflector(kube, resources.VIRTUAL_MACHINE_INSTANCES, Store())
         self.pods = Reflector(kube, resources.PODS, Store(), label_selector=f"{labels.ROLE}={labels.ROLE_LAUNCHER}")
         self.replicasets = Reflector(kube, resources.VIRTUAL_MACHINE_INSTANCE_REPLICASETS, Store())
+        self.migrations = Reflector(kube, resources.VIRTUAL_MACHINE_INSTANCE_MIGRATIONS, Store())
         self.nodes = Reflector(kube, resources.NODES, Store())
         self.claims = Reflector(kube, resources.PERSISTENT_VOLUME_CLAIMS, Store())
         self.kubevirts = Reflector(kube, resources.KUBEVIRTS, Store())
@@ -41,14 +45,15 @@ class Caches:
         self.vmis.store.add_index(BY_CLAIM, claims_of)
         self.vmis.store.add_index(BY_NAMESPACE, _namespace_of)
         self.replicasets.store.add_index(BY_NAMESPACE, _namespace_of)
+        self.migrations.store.add_index(BY_NAME, _vmi_name_of)
         self.vm_echo, self.vmi_echo, self.pod_echo = Echo(self.vms), Echo(self.vmis), Echo(self.pods)
-        self.replicaset_echo = Echo(self.replicasets)
+        self.replicaset_echo, self.migration_echo = Echo(self.replicasets), Echo(self.migrations)
         self._config_from: Json | None = None
         self._config = DEFAULT
 
     @property
     def _all(self) -> tuple[Reflector, ...]:
-        workloads = (self.vms, self.vmis, self.pods, self.replicasets)
+        workloads = (self.vms, self.vmis, self.pods, self.replicasets, self.migrations)
         return (*workloads, self.nodes, self.claims, self.kubevirts, self._vm_labels)
 
     async def run(self) -> None:
@@ -73,6 +78,16 @@ class Caches:
         """The ConfigMap that says which labels of VMs are shown, if there is one."""
         return next(iter(self._vm_labels.store.list()), None)
 
+    def all_migrations(self) -> tuple[Migration, ...]:
+        """None older than we know it."""
+        found = (self.migration_echo.get(key_of(raw)) for raw in self.migrations.store.list())
+        return tuple(Migration(raw) for raw in found if raw is not None)
+
+    def node_of(self, migration: Migration) -> str:
+        """The node that its VMI is on, "" where there is none."""
+        raw = self.vmis.store.get(f"{migration.namespace}/{migration.vmi_name}")
+        return Vmi(raw).node if raw is not None else ""
+
     def learn(self, kind: Kind, action: Action, answer: Json | None) -> None:
         """An action of ours succeeded: remember its answer until the watch shows it."""
         echo = {
@@ -80,6 +95,7 @@ class Caches:
             Kind.VMI: self.vmi_echo,
             Kind.POD: self.pod_echo,
             Kind.REPLICASET: self.replicaset_echo,
+            Kind.MIGRATION: self.migration_echo,
         }.get(kind)
         if echo is None:
             return
@@ -99,6 +115,10 @@ def _vmi_of(pod: Json) -> Iterable[str]:
 def _node_of(vmi: Json) -> Iterable[str]:
     node = (vmi.get("status") or {}).get("nodeName")
     return (node,) if node else ()
+
+
+def _vmi_name_of(migration: Json) -> Iterable[str]:
+    return (f"{migration['metadata']['namespace']}/{(migration.get('spec') or {}).get('vmiName', '')}",)
 
 
 def _namespace_of(obj: Json) -> Iterable[str]:

@@ -29,17 +29,24 @@ class NodeController:
         caches.nodes.subscribe(self._node_changed)
 
     def on_change(self, tell: Callable[[str], None]) -> None:
-        """`tell` is called with the name of each node that is lost or comes back."""
+        """`tell` is called with the name of each node that is lost, is certainly off, or comes back."""
         self._tell.append(tell)
 
     def lost(self, name: str) -> bool:
         return name in self._lost
+
+    def out(self, name: str) -> str:
+        """Why nothing can run on a node any more, "" while something may."""
+        raw = self._caches.nodes.store.get(name)
+        return planner.out(Seen(raw) if raw is not None else None)
 
     async def run(self) -> None:
         await Loop("node", self._queue, self.reconcile, named("Node")).run()
 
     def _node_changed(self, old: Json | None, new: Json | None) -> None:
         name = str((new or old or {})["metadata"]["name"])
+        if old is None or new is None or planner.out(Seen(old)) != planner.out(Seen(new)):
+            self._told(name)
         if new is None:
             self._heard.pop(name, None)
             self._lost.discard(name)
@@ -58,9 +65,12 @@ class NodeController:
         was, now = key in self._lost, planner.lost(world)
         if was != now:
             (self._lost.add if now else self._lost.discard)(key)
-            for tell in self._tell:
-                tell(key)
+            self._told(key)
         return await drive(world, planner.plan, _nothing_to_ask, self._perform)
+
+    def _told(self, name: str) -> None:
+        for tell in self._tell:
+            tell(name)
 
 
 async def _nothing_to_ask(world: NodeWorld, question: Question) -> NodeWorld | None:

@@ -10,7 +10,7 @@ import msgspec
 
 from virt_controller.plan.actions import Action, Create, Delete, Event, Kind, Merge, Patch, Plan, Question, Refusal
 from virt_runtime import resources
-from virt_runtime.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound, TooManyRequests, Unreachable
+from virt_runtime.errors import AlreadyExists, ApiError, Conflict, NotFound, TooManyRequests, Unreachable
 from virt_runtime.kube import KubeClient
 from virt_runtime.log import about
 from virt_runtime.resources import Json, Resource
@@ -23,6 +23,7 @@ RESOURCES: Final[dict[Kind, Resource]] = {
     Kind.NODE: resources.NODES,
     Kind.REVISION: resources.CONTROLLER_REVISIONS,
     Kind.REPLICASET: resources.VIRTUAL_MACHINE_INSTANCE_REPLICASETS,
+    Kind.MIGRATION: resources.VIRTUAL_MACHINE_INSTANCE_MIGRATIONS,
 }
 #: more steps than any object ever needs in one pass; what exceeds it, or writes the same twice, goes round in circles
 MOST_STEPS: Final = 24
@@ -59,9 +60,12 @@ class Performer:
             return answer
         _log(action, answer)
         self._learn(action.kind, action, answer)
-        for event in action.events:
-            self._emit(event)
+        self.tell(action.events)
         return answer
+
+    def tell(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            self._emit(event)
 
     async def _call(self, action: Action) -> Json | Refusal | None:
         if isinstance(action, Create):
@@ -110,10 +114,6 @@ class Performer:
             )
         except NotFound as error:
             raise Conflict(409, "Conflict", f"gone meanwhile: {error.message}") from error
-        except Invalid as error:
-            if isinstance(action, Patch) and any(op["op"] == "test" for op in action.ops):
-                raise Conflict(409, "Conflict", f"a tested field has changed: {error.message}") from error
-            raise
 
 
 def _log(action: Action, answer: Json | None) -> None:
@@ -166,9 +166,10 @@ async def drive(
             last = step.action
             outcome = await perform(step.action)
             world = _after(world, step.action, outcome)
-        elif step.refused:
-            raise Refused
         elif step.action is None:
+            perform.tell(step.events)
+            if step.refused:
+                raise Refused
             return step.again_in
         else:
             break

@@ -49,7 +49,12 @@ class VmController:
         if vm is None:
             return None
         vmi = self._caches.vmi_echo.get(key)
-        world = VmWorld(vm=Vm(vm), vmi=Vmi(vmi) if vmi is not None else None, now=self._clock.now().timestamp())
+        world = VmWorld(
+            vm=Vm(vm),
+            vmi=Vmi(vmi) if vmi is not None else None,
+            config=self._caches.config(),
+            now=self._clock.now().timestamp(),
+        )
         return await drive(world, planner.plan, self._ask, self._perform)
 
     async def _ask(self, world: VmWorld, question: Question) -> VmWorld | None:

@@ -11,6 +11,7 @@ from virt_controller.adapters.caches import BY_CLAIM, BY_NODE, BY_VMI, Caches, c
 from virt_controller.adapters.perform import Performer, drive
 from virt_controller.plan import vmi as planner
 from virt_controller.plan.actions import Question
+from virt_controller.plan.pods import own
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import labels, names
 from virt_model.seen import Pod, Vmi
@@ -36,9 +37,10 @@ class VmiController:
         queue: WorkQueue,
         launcher_image: str,
         node_lost: Callable[[str], bool],
+        node_out: Callable[[str], str],
     ) -> None:
         self._kube, self._caches, self._perform, self._clock = kube, caches, perform, clock
-        self._launcher_image, self._node_lost = launcher_image, node_lost
+        self._launcher_image, self._node_lost, self._node_out = launcher_image, node_lost, node_out
         self._queue = queue
         caches.vmis.subscribe(self._vmi_changed)
         caches.pods.subscribe(self._pod_changed)
@@ -48,7 +50,7 @@ class VmiController:
         await Loop("vmi", self._queue, self.reconcile, named("VirtualMachineInstance"), workers).run()
 
     def node_changed(self, name: str) -> None:
-        """A node was lost or has come back."""
+        """A node was lost, is certainly off, or has come back."""
         for vmi in self._caches.vmis.store.by_index(BY_NODE, name):
             self._queue.add(key_of(vmi))
 
@@ -74,9 +76,10 @@ class VmiController:
         pods = self._caches.pod_echo.by_index(BY_VMI, vmi.uid, (_pod_key(vmi),))
         world = VmiWorld(
             vmi=vmi,
-            pods=_own(vmi, pods),
+            pods=own(vmi, pods),
             vm_counts=self._vm_counts(vmi),
             node_lost=bool(vmi.node) and self._node_lost(vmi.node),
+            node_out=self._node_out(vmi.node) if vmi.node else "",
             missing_claim=self._missing_claim(raw),
             config=self._caches.config(),
             launcher_image=self._launcher_image,
@@ -110,12 +113,8 @@ class VmiController:
         present = Vmi(raw)
         if present.uid != vmi.uid:
             return None  # a successor of the same name: its own event wakes us
-        return msgspec.structs.replace(world, vmi=present, pods=_own(present, pods), live=True)
+        return msgspec.structs.replace(world, vmi=present, pods=own(present, pods), live=True)
 
 
 def _pod_key(vmi: Vmi) -> str:
     return f"{vmi.namespace}/{names.launcher_pod_name(vmi.name, vmi.uid)}"
-
-
-def _own(vmi: Vmi, pods: list[Json]) -> tuple[Pod, ...]:
-    return tuple(pod for pod in map(Pod, pods) if pod.controlled_by(vmi.uid))

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     NODE = "Node"
     REVISION = "ControllerRevision"
     REPLICASET = "VirtualMachineInstanceReplicaSet"
+    MIGRATION = "VirtualMachineInstanceMigration"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,10 +103,13 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """`events` are told when there is nothing to do and that is worth saying; repeats only count up."""
+
     action: Action | None = None
     ask: Question | None = None
     again_in: float | None = None  # seconds
     refused: bool = False
+    events: tuple[Event, ...] = ()
 
 
 SETTLED = Plan()

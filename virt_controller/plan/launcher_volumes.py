@@ -1,7 +1,8 @@
 """Volumes of a launcher pod and where its compute container mounts them, both in the order that clients know.
 
 The pod's own directories come first and last, what the VMI's volumes need stands between them: images and claims under
-the volume's own name, Secrets of cloud-init and of credentials beside.
+the volume's own name, Secrets of cloud-init and of credentials beside. Names in a pod are short and each is there once,
+those of a VMI's volumes and Secrets need not be: who comes second gets a name made of the one that it wanted.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from typing import Any, Final
 from api.volume import Volume
 from virt_controller.plan.launcher import Launcher
 from virt_model import paths
+from virt_model.names import free_label
 
 Json = dict[str, Any]
+Names = dict[tuple[str, str], str]
+"""Name of a volume of the pod, by what it is for (a volume, one of its Secrets, a credential) and the name of that."""
 _FIRST: Final = ("private", "public", "sockets", "virt-bin-share-dir", "libvirt-runtime", "ephemeral-disks")
 _FIRST_MOUNTS: Final = (
     ("private", paths.PRIVATE),
@@ -22,32 +26,37 @@ _FIRST_MOUNTS: Final = (
     ("sockets", paths.SOCKETS),
 )
 _KERNEL_BOOT: Final = "kernel-boot-volume"
+_HOTPLUG: Final = "hotplug-disks"
+_SUFFIXES: Final = ("udata", "ndata")
 
 
 def volumes(launcher: Launcher) -> list[Json]:
     """`spec.volumes` of the pod: configuration before images and claims."""
+    names = _names(launcher)
     own = [_empty_dir(name) for name in _FIRST]
-    theirs = [made for volume, raw in _pairs(launcher) for made in _volumes_of(volume, raw)]
+    theirs = [made for volume, raw in _pairs(launcher) for made in _volumes_of(volume, raw, names)]
     theirs.sort(key=lambda made: "image" in made or "persistentVolumeClaim" in made)
-    return [*own, *theirs, *_credential_volumes(launcher), *_kernel_boot_volume(launcher), _empty_dir("hotplug-disks")]
+    credentials = _credential_volumes(launcher, names)
+    return [*own, *theirs, *credentials, *_kernel_boot_volume(launcher), _empty_dir(_HOTPLUG)]
 
 
 def mounts(launcher: Launcher) -> list[Json]:
     """`volumeMounts` of the compute container: configuration before images."""
+    names = _names(launcher)
     found = [{"name": name, "mountPath": path} for name, path in _FIRST_MOUNTS]
     for volume, _ in _pairs(launcher):
-        found += _config_mounts(volume)
+        found += _config_mounts(volume, names)
     found += [
-        _read_only(f"{secret}-access-cred", paths.access_credential_secret(secret)) for secret in _secrets(launcher)
+        _read_only(names["credential", secret], paths.access_credential_secret(secret)) for secret in _secrets(launcher)
     ]
     for index, volume in enumerate(launcher.spec.volumes):
         if volume.container_disk is not None:
-            found.append(_read_only(volume.name, paths.image_volume(index)))
+            found.append(_read_only(names["volume", volume.name], paths.image_volume(index)))
         elif volume.persistent_volume_claim is not None or volume.data_volume is not None:
-            found.append({"name": volume.name, "mountPath": paths.claim_dir(volume.name)})
+            found.append({"name": names["volume", volume.name], "mountPath": paths.claim_dir(volume.name)})
     if _kernel_boot_volume(launcher):
         found.append(_read_only(_KERNEL_BOOT, paths.KERNEL_BOOT))
-    hotplug = {"name": "hotplug-disks", "mountPath": paths.HOTPLUG_DISKS, "mountPropagation": "HostToContainer"}
+    hotplug = {"name": _HOTPLUG, "mountPath": paths.HOTPLUG_DISKS, "mountPropagation": "HostToContainer"}
     return [*found, hotplug]
 
 
@@ -65,6 +74,20 @@ def _pairs(launcher: Launcher) -> list[tuple[Volume, Json]]:
     return list(zip(launcher.spec.volumes, launcher.vmi.spec.get("volumes") or [], strict=True))
 
 
+def _names(launcher: Launcher) -> Names:
+    """How the pod calls what the VMI brings: volumes first, then what stands beside them."""
+    volumes = [volume.name for volume in launcher.spec.volumes]
+    wishes = [(("volume", name), name) for name in volumes]
+    wishes += [((suffix, name), f"{name}-{suffix}") for name in volumes for suffix in _SUFFIXES]
+    wishes += [(("credential", secret), f"{secret}-access-cred") for secret in _secrets(launcher)]
+    taken = {*_FIRST, _KERNEL_BOOT, _HOTPLUG}
+    found: Names = {}
+    for key, wanted in wishes:
+        found[key] = free_label(wanted, taken)
+        taken.add(found[key])
+    return found
+
+
 def _empty_dir(name: str) -> Json:
     return {"name": name, "emptyDir": {}}
 
@@ -73,9 +96,9 @@ def _read_only(name: str, path: str) -> Json:
     return {"name": name, "mountPath": path, "readOnly": True}
 
 
-def _volumes_of(volume: Volume, raw: Json) -> list[Json]:
+def _volumes_of(volume: Volume, raw: Json, names: Names) -> list[Json]:
     """What one volume of the VMI needs of the pod; many need nothing."""
-    name = volume.name
+    name = names["volume", volume.name]
     if volume.container_disk is not None:
         return [_image(name, volume.container_disk.image, volume.container_disk.image_pull_policy)]
     if volume.persistent_volume_claim is not None:
@@ -91,7 +114,7 @@ def _volumes_of(volume: Volume, raw: Json) -> list[Json]:
     if volume.downward_api is not None:
         return [{"name": name, "downwardAPI": {"items": raw["downwardAPI"].get("fields") or []}}]
     return [
-        {"name": f"{name}-{suffix}", "secret": {"secretName": secret}}
+        {"name": names[suffix, volume.name], "secret": {"secretName": secret}}
         for suffix, _, secret in _cloud_init_secrets(volume)
     ]
 
@@ -106,23 +129,24 @@ def _without_label(source: Json) -> Json:
 
 
 def _cloud_init_secrets(volume: Volume) -> list[tuple[str, str, str]]:
-    """(suffix of the pod volume's name, part, Secret) for each Secret that cloud-init data is read from."""
+    """(which of `_SUFFIXES`, part, Secret) for each Secret that cloud-init data is read from."""
     source = volume.cloud_init_no_cloud or volume.cloud_init_config_drive
     if source is None:
         return []
-    refs = (("udata", "userdata", source.secret_ref), ("ndata", "networkdata", source.network_data_secret_ref))
-    return [(suffix, part, ref.name) for suffix, part, ref in refs if ref is not None]
+    refs = (("userdata", source.secret_ref), ("networkdata", source.network_data_secret_ref))
+    return [(suffix, part, ref.name) for suffix, (part, ref) in zip(_SUFFIXES, refs, strict=True) if ref is not None]
 
 
-def _config_mounts(volume: Volume) -> list[Json]:
+def _config_mounts(volume: Volume, names: Names) -> list[Json]:
+    name = names["volume", volume.name]
     if volume.config_map is not None:
-        return [_read_only(volume.name, paths.config_source("configMap", volume.name))]
+        return [_read_only(name, paths.config_source("configMap", volume.name))]
     if volume.secret is not None:
-        return [_read_only(volume.name, paths.config_source("secret", volume.name))]
+        return [_read_only(name, paths.config_source("secret", volume.name))]
     if volume.downward_api is not None:
-        return [_read_only(volume.name, paths.config_source("downwardAPI", volume.name))]
+        return [_read_only(name, paths.config_source("downwardAPI", volume.name))]
     return [
-        _read_only(f"{volume.name}-{suffix}", paths.cloud_init_secret(volume.name, part))
+        _read_only(names[suffix, volume.name], paths.cloud_init_secret(volume.name, part))
         for suffix, part, _ in _cloud_init_secrets(volume)
     ]
 
@@ -138,8 +162,8 @@ def _secrets(launcher: Launcher) -> list[str]:
     return sorted(found)
 
 
-def _credential_volumes(launcher: Launcher) -> list[Json]:
-    return [{"name": f"{secret}-access-cred", "secret": {"secretName": secret}} for secret in _secrets(launcher)]
+def _credential_volumes(launcher: Launcher, names: Names) -> list[Json]:
+    return [{"name": names["credential", secret], "secret": {"secretName": secret}} for secret in _secrets(launcher)]
 
 
 def _kernel_boot_volume(launcher: Launcher) -> list[Json]:

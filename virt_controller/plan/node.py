@@ -1,7 +1,8 @@
-"""Nodes whose agent has fallen silent: no new guests for them, and an end for guests whose pods are gone.
+"""Nodes whose agent has fallen silent get no new guests; those that are certainly off give an end to what ran there.
 
 virt-handler writes a heartbeat about once a minute. How long ago the last one came is measured by watching the value
-change, on our own clock: the node's clock may be wrong.
+change, on our own clock: the node's clock may be wrong. Silence proves nothing: the guests of a node that nobody
+reaches may run. What proves that they do not is in `out`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from virt_controller.plan.actions import Action, Event, Kind, Merge, Plan
-from virt_model import labels
+from virt_model import conditions, labels
 from virt_model.seen import Seen
 
 Json = dict[str, Any]
@@ -33,6 +34,19 @@ class NodeWorld(msgspec.Struct, frozen=True, kw_only=True):
 def lost(world: NodeWorld) -> bool:
     """Whether nobody answers for the node. One that never had an agent is not lost."""
     return labels.HEARTBEAT in world.node.annotations and world.silent_for > SILENCE
+
+
+def out(node: Seen | None) -> str:
+    """Why nothing can run on a node any more; "" while something may.
+
+    The taint is set by a person or a fencing agent that has switched the machine off. As in Kubernetes it says nothing
+    of a node whose kubelet answers. A node that was deleted is one that an administrator, or the cloud, has given up.
+    """
+    if node is None:
+        return "it was deleted"
+    tainted = any(taint.get("key") == labels.OUT_OF_SERVICE_TAINT for taint in node.spec.get("taints") or ())
+    answers = conditions.is_true(node.conditions, "Ready")
+    return f"it has the taint {labels.OUT_OF_SERVICE_TAINT}" if tainted and not answers else ""
 
 
 def plan(world: NodeWorld) -> Plan:

@@ -55,6 +55,11 @@ def _migrating(case: Case) -> bool:
     return bool(migration.get("startTimestamp")) and not migration.get("completed")
 
 
+def _unheard(case: Case) -> bool:
+    """The guest's node says that the launcher does not answer."""
+    return case.vmi is not None and not case.ended and conditions.is_unknown(case.vmi.conditions, Type.SYNCHRONIZED)
+
+
 def _paused(case: Case) -> bool:
     return case.vmi is not None and not case.ended and conditions.is_true(case.vmi.conditions, Type.PAUSED)
 
@@ -75,6 +80,7 @@ LADDER: Final[tuple[tuple[PrintableStatus, Callable[[Case], bool]], ...]] = (
     (_S.TERMINATING, lambda case: case.vm.deleting),
     (_S.STOPPING, _stopping),
     (_S.MIGRATING, _migrating),
+    (_S.UNKNOWN, _unheard),
     (_S.PAUSED, _paused),
     (_S.RUNNING, lambda case: case.phase is Phase.RUNNING),
     (_S.PVC_NOT_FOUND, lambda case: case.unsynced("FailedPvcNotFound")),

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from virt_controller.plan import backoff, patch, strategy, vm_start, vm_status
+from virt_controller.plan import backoff, live_update, patch, strategy, vm_start, vm_status
 from virt_controller.plan.actions import SETTLED, Action, Create, Delete, Event, Kind, Patch, Plan, Question
 from virt_controller.plan.strategy import Verb
 from virt_controller.plan.vm_world import VmWorld
 from virt_model import conditions, labels, readiness
 from virt_model.conditions import Condition, Type
 from virt_model.phases import Phase
-from virt_model.seen import Vmi
+from virt_model.seen import Vm, Vmi
 
 Json = dict[str, Any]
 
@@ -40,6 +40,8 @@ def plan(world: VmWorld) -> Plan:
         return Plan(action=_patch_vm(world, _entered(world), "take the VM into care"))
     if world.refusal is not None:
         return _refused(world)
+    if world.foreign is not None and not world.foreign.deleting and world.foreign.controller() is None:
+        return _in_live_world(world, _adopt(world, world.foreign)) or SETTLED
     verb = strategy.decide(world.vm, world.own)
     if _wants_started_spec(world):
         return Plan(ask=Question.REVISION)
@@ -65,7 +67,7 @@ def _act(world: VmWorld, verb: Verb) -> Plan | None:
         return _in_live_world(world, _delete_vmi(world, verb))
     if verb is Verb.REST and _paused_start(world):
         return _in_live_world(world, _always(world))
-    return _let_go_of_ended(world)
+    return _let_go_of_ended(world) or _hand_down(world, verb)
 
 
 def _start(world: VmWorld) -> Plan | None:
@@ -75,7 +77,7 @@ def _start(world: VmWorld) -> Plan | None:
     if not world.live:
         return Plan(ask=Question.LIVE)
     if world.foreign is not None:
-        return _adopt(world, world.foreign)
+        return _wait_for_name(world, world.foreign)
     current = vm_start.revision_name(world.vm)
     for name in world.revisions:
         if name != current:
@@ -94,14 +96,16 @@ def _create_vmi(world: VmWorld) -> Action:
     return Create(kind=Kind.VMI, body=vm_start.instance(world.vm), why="start", events=(event,))
 
 
-def _adopt(world: VmWorld, vmi: Vmi) -> Plan:
-    """A VMI of our name that nobody controls becomes ours (its VM was deleted as an orphan maker); another's stays."""
-    if vmi.controller() is None and not vmi.deleting:
-        owners = [*(vmi.metadata.get("ownerReferences") or ()), vm_start.owner_reference(world.vm)]
-        new = {**vmi.raw, "metadata": {**vmi.metadata, "ownerReferences": owners}}
-        return Plan(action=_patch_vmi(vmi, new, "adopt"))
+def _adopt(world: VmWorld, vmi: Vmi) -> Action:
+    """A VMI of our name that nobody controls becomes ours under any strategy: its VM was deleted as an orphan maker."""
+    owners = [*(vmi.metadata.get("ownerReferences") or ()), vm_start.owner_reference(world.vm)]
+    return _patch_vmi(vmi, {**vmi.raw, "metadata": {**vmi.metadata, "ownerReferences": owners}}, "adopt")
+
+
+def _wait_for_name(world: VmWorld, vmi: Vmi) -> Plan:
+    """Our name is taken. A VMI that is being deleted frees it: its end wakes us."""
     if vmi.deleting:
-        return SETTLED  # its name is free once it is gone; its deletion wakes us
+        return SETTLED
     owner = vmi.controller() or {}
     text = (
         f"the VirtualMachineInstance {vmi.name} belongs to {owner.get('kind')} {owner.get('name')}: "
@@ -143,6 +147,22 @@ def _let_go_of_ended(world: VmWorld) -> Plan | None:
         return None  # the status write that follows counts it
     let_go = without_finalizers(vmi.raw, labels.VM_FINALIZER)
     return _in_live_world(world, _patch_vmi(vmi, let_go, "its failure is counted"))
+
+
+def _hand_down(world: VmWorld, verb: Verb) -> Plan | None:
+    """What changed in the VM and does not wait for a restart: placement rules, or the generation alone."""
+    vmi = world.own
+    if verb is not Verb.KEEP or vmi is None or vmi.phase.final or vmi.deleting or world.started_spec is None:
+        return None
+    template = world.vm.template.get("spec") or {}
+    new = live_update.handed_down(template, vmi) if live_update.follows(vmi, world.config) else vmi.raw
+    if vm_status.as_started(world):
+        stamped = {**vmi.annotations, labels.VM_GENERATION: str(world.vm.generation)}
+        new = {**new, "metadata": {**vmi.metadata, "annotations": stamped}}
+    ops = patch.tested(vmi.raw, new)
+    if not ops:
+        return None
+    return Plan(action=Patch(kind=Kind.VMI, namespace=vmi.namespace, name=vmi.name, ops=ops, why="follow the template"))
 
 
 def _show(world: VmWorld, verb: Verb) -> Plan:
@@ -192,9 +212,22 @@ def _leave(world: VmWorld) -> Plan:
     if world.own is not None and not orphan:
         if not world.own.deleting:
             return _in_live_world(world, _delete_vmi(world, None)) or SETTLED
-        return _let_go_of_ended(world) or _show(world, Verb.STOP)
+        return _let_go_of_ended(world) or _held(world, world.own) or _show(world, Verb.STOP)
+    if (held := _held(world, world.vm)) is not None and held.action is not None:
+        return held
     gone = without_finalizers(world.vm.raw, labels.VM_FINALIZER)
     return _in_live_world(world, _patch_vm(world, gone, "nothing of it is left")) or SETTLED
+
+
+def _held(world: VmWorld, thing: Vm | Vmi) -> Plan | None:
+    """Say who holds a deletion back when we have nothing left to do for it; None when nobody does."""
+    going = thing.deleting and not (isinstance(thing, Vmi) and labels.MACHINE_FINALIZERS & set(thing.finalizers))
+    if not going or not thing.held_by:
+        return None
+    kind = "VirtualMachineInstance" if isinstance(thing, Vmi) else "VirtualMachine"
+    text = f"the {kind} {thing.name} cannot go: it is held by the finalizer {' and '.join(thing.held_by)}"
+    told = _fail(world, "FailedDelete", text)
+    return told if told.action is not None else SETTLED
 
 
 def _refused(world: VmWorld) -> Plan:
@@ -217,7 +250,7 @@ def _wants_started_spec(world: VmWorld) -> bool:
     vmi = world.own
     if vmi is None or world.started_spec_asked or vmi.phase.final:
         return False
-    return vmi.started_generation is not None and vmi.started_generation != world.vm.generation
+    return not vm_start.made_of(vmi, world.vm)
 
 
 def _in_live_world(world: VmWorld, action: Action | None) -> Plan | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from virt_controller.plan import strategy
 from virt_model import labels, names
-from virt_model.seen import Vm
+from virt_model.seen import Vm, Vmi
 
 Json = dict[str, Any]
 
@@ -25,6 +25,13 @@ def owner_reference(vm: Vm) -> Json:
 
 def revision_name(vm: Vm) -> str:
     return names.start_revision_name(vm.uid, vm.generation)
+
+
+def made_of(vmi: Vmi, vm: Vm) -> bool:
+    """Whether the VMI is known to have been made of the VM as it is now; one that was adopted was made of another."""
+    name = str(vmi.status.get("virtualMachineRevisionName") or "")
+    adopted = bool(name) and not name.startswith(names.start_revision_prefix(vm.uid))
+    return not adopted and vmi.started_generation in (None, vm.generation)
 
 
 def revision(vm: Vm) -> Json:

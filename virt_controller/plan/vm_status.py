@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from api.time import format_time
-from virt_controller.plan import backoff, strategy
+from virt_controller.plan import backoff, live_update, strategy, vm_start
 from virt_controller.plan.printable import Case, printable_status
 from virt_controller.plan.strategy import Verb
 from virt_controller.plan.vm_world import VmWorld
@@ -37,9 +37,7 @@ VMI_SAYS_NOTHING: Final = Condition(
     message="VMI is missing the Ready condition",
     stamp=Stamp.PROBED,
 )
-RESTART_REQUIRED: Final = Condition(
-    type=Type.RESTART_REQUIRED, status=TRUE, message="a non-live-updatable field was changed in the template spec"
-)
+_WAITS: Final = "a non-live-updatable field was changed in the template spec"
 
 
 def status(world: VmWorld, verb: Verb, failure: Condition | None = None) -> Json:
@@ -69,33 +67,49 @@ def _requests(world: VmWorld, verb: Verb) -> list[Json] | None:
     return requests or None
 
 
-def changed_template(world: VmWorld) -> bool:
-    """Whether the template is another than that of the running VMI; unknown counts as no."""
+def as_started(world: VmWorld) -> bool:
+    """Whether the template is known to be that of the running VMI."""
     started = world.started_spec
-    return started is not None and _hardware(started) != _hardware(world.vm.spec)
+    return started is not None and _machine(started) == _machine(world.vm.spec)
 
 
-def _hardware(spec: Mapping[str, Any]) -> Any:
-    return (spec.get("template") or {}).get("spec")
+def _restart_required(world: VmWorld) -> Condition | None:
+    """Tells of the changes of the template that the running VMI cannot follow, by name."""
+    vmi, started = world.own, world.started_spec
+    if vmi is None or vmi.phase.final or started is None:
+        return None
+    followed = live_update.follows(vmi, world.config)
+    paths = live_update.waiting(_machine(started), _machine(world.vm.spec), followed=followed)
+    if not paths:
+        return None
+    message = f"{_WAITS}: {live_update.named(paths)}"
+    return Condition(type=Type.RESTART_REQUIRED, status=TRUE, message=message)
+
+
+def _machine(spec: Mapping[str, Any]) -> Json:
+    return (spec.get("template") or {}).get("spec") or {}
 
 
 def _observed_generation(world: VmWorld, vmi: Vmi) -> int | None:
-    if world.started_spec is not None and not changed_template(world):
-        return world.vm.generation
-    return vmi.started_generation
+    return world.vm.generation if as_started(world) else vmi.started_generation
 
 
 def _conditions(world: VmWorld, verb: Verb, failure: Condition | None) -> Conditions:
     now = format_time(world.now)
     found = _copied(world.vm.conditions, world.own)
     found = _ready(found, world.own, now)
-    if changed_template(world) and world.own is not None and not world.own.phase.final:
-        found = conditions.put(found, RESTART_REQUIRED, now)
-    elif world.own is None or world.own.deleting or world.started_spec is not None:
+    if (restart := _restart_required(world)) is not None:
+        found = conditions.put(found, restart, now)
+    elif world.own is None or _nothing_waits(world, world.own):
         found = conditions.drop(found, Type.RESTART_REQUIRED)
     if failure is not None:
         return conditions.put(found, failure, now)
     return conditions.drop(found, Type.FAILURE) if world.own is not None or verb is Verb.REST else found
+
+
+def _nothing_waits(world: VmWorld, vmi: Vmi) -> bool:
+    """Known only of a VMI whose start was looked up, or that was made of the VM as it is."""
+    return world.started_spec is not None or vm_start.made_of(vmi, world.vm)
 
 
 def _copied(found: Conditions, vmi: Vmi | None) -> Conditions:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from virt_controller.plan.actions import Action, Create, Delete, Kind, Refusal
+from virt_model.config import ClusterConfig
 from virt_model.seen import Vm, Vmi
 
 Json = dict[str, Any]
@@ -21,6 +22,7 @@ class VmWorld(msgspec.Struct, frozen=True, kw_only=True):
     revisions: tuple[str, ...] = ()  # names of the start revisions that exist; known when live
     started_spec: Json | None = None  # the VM's spec as it was at the start of this VMI
     started_spec_asked: bool = False
+    config: ClusterConfig = ClusterConfig()
     now: float  # seconds since 1970
     refusal: Refusal | None = None
 

@@ -3,11 +3,13 @@
 ```
  Pending    ─ no pod ─► create it ─ pod ─► Scheduling
  Scheduling ─ open the pod's gate, tell why it does not start ─ compute runs ─► Scheduled: virt-handler's from here
- Scheduled, Running ─ pod gone ─► Failed;  keep Ready true to the pod
+ Scheduled, Running ─ keep Ready true to the pod;  node certainly off, pod gone ─► Failed
  Succeeded, Failed  ─ pod gone ─► let go
  deleted    ─► delete the pod at once; not yet handed over ─► Failed
 ```
-A phase never moves on absence that a cache claims: the API is asked first.
+A phase never moves on absence that a cache claims: the API is asked first. And a pod that is gone from the API proves
+no end of its guest: who removes a pod by force is not told whether its node has heard of it. virt-handler on that node
+says when the guest has ended, or the node is out of service.
 """
 
 from __future__ import annotations
@@ -21,14 +23,12 @@ from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import conditions, labels, readiness
 from virt_model.conditions import Type
 from virt_model.phases import Phase
-from virt_model.seen import Pod, seconds
+from virt_model.seen import Pod
 
 Json = dict[str, Any]
 
 #: seconds that virt-handler has to say how a guest ended whose launcher is over
 HANDLER_PATIENCE: Final = 60.0
-#: the same, once the pod is gone that had been told to go
-POLITE_PATIENCE: Final = 5.0
 
 
 def plan(world: VmiWorld) -> Plan:
@@ -78,36 +78,41 @@ def _scheduling(world: VmiWorld) -> Plan:
 
 def _handed_over(world: VmiWorld) -> Plan:
     pod = world.pod
-    if not world.pods:
+    if pod is None:
         return _pod_gone(world)
-    if world.node_lost and all(each.finished for each in world.pods):
-        return Plan(action=_fail(world, "nobody answers for its node", reason="NodeUnresponsive"))
-    if pod is not None and (opened := _open_gate(world, pod)):
+    if opened := _open_gate(world, pod):
         return Plan(action=opened)
+    if _waits_at_target(world):
+        return SETTLED  # a complete guest stands there, and the agent of its source has the word
+    if world.node_lost and pod.finished:
+        return Plan(action=_fail(world, "nobody answers for its node", reason="NodeUnresponsive"))
     unnoticed = _unnoticed_end(world, pod)
     if unnoticed is not None and unnoticed <= 0:
         why = "its launcher ended and virt-handler has not said so"
         return Plan(action=_fail(world, why, told=_told_of_end(world, pod)))
-    written = _write_conditions(world, vmi_status.ready(world.vmi.conditions, world.vmi.phase, pod, world.now))
+    found = vmi_status.ready(world.vmi.conditions, world.vmi.phase, pod, world.now)
+    written = _write_conditions(world, vmi_status.marked_for_eviction(found, world.vmi, world.now))
     return written if written.action is not None else Plan(again_in=unnoticed)
 
 
+def _waits_at_target(world: VmiWorld) -> bool:
+    state = world.vmi.status.get("migrationState") or {}
+    return bool(state.get("targetNodeDomainReadyTimestamp")) and not state.get("completed")
+
+
 def _pod_gone(world: VmiWorld) -> Plan:
-    """A pod that went by force took the guest with it. One that went politely ended its guest first, and virt-handler
-    may be just about to say how: it gets a moment, counted from the condition that tells of the missing pod.
-    """
-    reason = conditions.reason_of(world.vmi.conditions, Type.READY)
-    if reason == readiness.TERMINATING.reason:
-        if not world.live:
-            return Plan(ask=Question.LIVE)
-        found = conditions.put(world.vmi.conditions, readiness.NO_POD, format_time(world.now))
-        return _write_conditions(world, found)
-    if reason == readiness.NO_POD.reason:
-        told = conditions.find(world.vmi.conditions, Type.READY) or {}
-        since = seconds(told.get("lastProbeTime"))
-        if since is not None and 0 <= world.now - since < POLITE_PATIENCE:
-            return Plan(again_in=since + POLITE_PATIENCE - world.now)
-    return _in_live_world(world, _fail(world, "its launcher pod is gone"))
+    """Its guest may still be there, until somebody who knows says that it is not."""
+    told_already = conditions.reason_of(world.vmi.conditions, Type.READY) == readiness.NO_POD.reason
+    if told_already and not world.node_out:
+        return SETTLED
+    if not world.live:
+        return Plan(ask=Question.LIVE)
+    if world.node_out:
+        text = f"Node {world.vmi.node} is out of service: {world.node_out}. What ran there counts as ended"
+        told = Event(about=world.vmi.raw, type="Warning", reason="NodeOutOfService", message=text)
+        return Plan(action=_fail(world, "its node is out of service", reason="NodeOutOfService", told=(told,)))
+    found = conditions.put(world.vmi.conditions, readiness.NO_POD, format_time(world.now))
+    return _write_conditions(world, found)
 
 
 def _unnoticed_end(world: VmiWorld, pod: Pod | None) -> float | None:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from api.quantity import InvalidQuantity, parse_quantity
 from virt_controller.plan import vnic_metrics
 from virt_controller.plan.vm_metrics import kind_words
-from virt_model import conditions, labels
-from virt_model.conditions import Type
+from virt_model import eviction, labels
+from virt_model.eviction import Fate
 from virt_model.monitoring.row import Sample
 from virt_model.phases import Phase
 from virt_model.seen import Pod, Vmi
@@ -77,9 +77,8 @@ def _running_pod(vmi: Vmi, pods: tuple[Pod, ...]) -> str:
 
 
 def _evictable(vmi: Vmi, cluster_strategy: str) -> bool:
-    """Whether an eviction that shall migrate the VMI could. One that is not known to be migratable counts as not."""
-    strategy = vmi.spec.get("evictionStrategy") or cluster_strategy
-    return strategy != "LiveMigrate" or conditions.is_true(vmi.conditions, Type.LIVE_MIGRATABLE)
+    """Whether an eviction that shall migrate the VMI could."""
+    return eviction.fate(vmi, cluster_strategy) is not Fate.STAYS
 
 
 def _addresses(vmi: Vmi, who: tuple[str, str, str]) -> Iterator[Sample]:

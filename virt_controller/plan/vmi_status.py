@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from api.time import format_time
 from virt_controller.plan.vmi_world import VmiWorld
-from virt_model import conditions, labels, network_rules, readiness
-from virt_model.conditions import FALSE, Condition, Conditions, Stamp, Type
+from virt_model import conditions, eviction, labels, network_rules, readiness
+from virt_model.conditions import FALSE, TRUE, Condition, Conditions, Stamp, Type
 from virt_model.phases import Phase
 from virt_model.seen import PULL_FAILURES, Pod, Vmi
 
 Json = dict[str, Any]
+MARKED_FOR_EVICTION: Final = Condition(
+    type=Type.EVICTION_REQUESTED, status=TRUE, reason="EvictionRequested", message="VMI is marked for eviction",
+    stamp=Stamp.PROBED,
+)  # fmt: skip
 
 
 def moved(status: Json, phase: Phase, now: float) -> Json:
@@ -36,6 +40,13 @@ def ready(found: Conditions, phase: Phase, pod: Pod | None, now: float) -> Condi
     if isinstance(claim, Condition):
         return conditions.put(found, claim, format_time(now))
     return conditions.copy_in(found, claim)
+
+
+def marked_for_eviction(found: Conditions, vmi: Vmi, now: float) -> Conditions:
+    """True while an eviction waits for the guest to leave its node; gone once it has, or the eviction is called off."""
+    if not eviction.leaving(vmi):
+        return conditions.drop(found, Type.EVICTION_REQUESTED)
+    return conditions.put(found, MARKED_FOR_EVICTION, format_time(now))
 
 
 def pod_readiness(pod: Pod | None) -> readiness.PodReadiness | None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from virt_controller.plan.actions import Action, Delete, Kind, Refusal
-from virt_model import names
+from virt_controller.plan import pods
+from virt_controller.plan.actions import Action, Kind, Refusal
 from virt_model.config import ClusterConfig
 from virt_model.seen import Pod, Vmi
 
@@ -22,6 +22,7 @@ class VmiWorld(msgspec.Struct, frozen=True, kw_only=True):
     live: bool = False
     vm_counts: bool = False  # a VM still has to count this VMI among its failed starts
     node_lost: bool = False  # the agent of its node has been silent for too long
+    node_out: str = ""  # why nothing can run on its node any more
     missing_claim: str = ""  # a claim that a volume names and that does not exist
     config: ClusterConfig
     launcher_image: str
@@ -30,21 +31,13 @@ class VmiWorld(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def pod(self) -> Pod | None:
-        """The launcher pod."""
-        name = names.launcher_pod_name(self.vmi.name, self.vmi.uid)
-        return next((pod for pod in self.pods if pod.name == name), None)
+        """The launcher pod that may run the guest."""
+        return pods.runner_among(self.vmi, self.pods)
 
     def after(self, action: Action, answer: Json | None) -> VmiWorld:
         """The world once `action` has succeeded; `answer` is the object the API gave back, None when it is gone."""
         if action.kind is Kind.VMI and answer is not None:
             return msgspec.structs.replace(self, vmi=Vmi(answer))
         if action.kind is Kind.POD:
-            return msgspec.structs.replace(self, pods=self._pods_after(action, answer))
+            return msgspec.structs.replace(self, pods=pods.after(self.pods, action, answer))
         return self
-
-    def _pods_after(self, action: Action, answer: Json | None) -> tuple[Pod, ...]:
-        if answer is None:
-            gone = action.name if isinstance(action, Delete) else ""
-            return tuple(pod for pod in self.pods if pod.name != gone)
-        new = Pod(answer)
-        return (*(pod for pod in self.pods if pod.name != new.name), new)

@@ -15,18 +15,20 @@ from typing import Any
 from virt_handler.adapters import pod_wiring
 from virt_handler.adapters.guest import Guest
 from virt_handler.adapters.launcher_settings import LauncherSettings
+from virt_handler.adapters.migrations import Migrations
 from virt_handler.adapters.observer import Observer
 from virt_handler.adapters.records import Record, Records
 from virt_handler.adapters.session import Session
 from virt_handler.adapters.sockets import SocketFinder
 from virt_handler.plan import guest as guest_plan
+from virt_handler.plan import steps
 from virt_handler.plan.network import NetworkError
 from virt_handler.plan.patch import status_patch
 from virt_ipc.client import LauncherClient
 from virt_ipc.errors import IpcError, LauncherRefused, LauncherUnreachable
 from virt_ipc.messages import SyncRequest
 from virt_runtime.clock import Clock
-from virt_runtime.errors import Conflict, Invalid, NotFound
+from virt_runtime.errors import Conflict, NotFound
 from virt_runtime.events import EventRecorder
 from virt_runtime.kube import KubeClient
 from virt_runtime.log import about
@@ -35,35 +37,36 @@ from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCES
 
 LOG = logging.getLogger(__name__)
 Json = dict[str, Any]
-Seen = guest_plan.Observed
+Seen = steps.Observed
 Perform = Callable[[Guest, Seen, Any], Awaitable[None]]
 
 
 class Agent:
     def __init__(
         self, *, kube: KubeClient, recorder: EventRecorder, queue: WorkQueue, observer: Observer,
-        finder: SocketFinder, records: Records, settings: LauncherSettings, clock: Clock,
+        finder: SocketFinder, records: Records, settings: LauncherSettings, clock: Clock, migrations: Migrations,
     ) -> None:  # fmt: skip
         self._kube, self._recorder, self._queue, self._observer = kube, recorder, queue, observer
         self._finder, self._records, self._settings, self._clock = finder, records, settings, clock
         self._guests: dict[str, Guest] = {}
         self._perform: dict[type[Any], Perform] = {
-            guest_plan.Ask: self._ask,
-            guest_plan.Connect: self._connect,
-            guest_plan.SetUpNetwork: self._set_up_network,
-            guest_plan.Sync: self._sync,
-            guest_plan.Resume: self._resume,
-            guest_plan.Signal: self._signal,
-            guest_plan.Kill: self._kill,
-            guest_plan.Dismiss: self._dismiss,
-            guest_plan.Forget: self._forget,
-            guest_plan.WriteStatus: self._write_status,
-            guest_plan.Tell: self._tell,
+            steps.Ask: self._ask,
+            steps.Connect: self._connect,
+            steps.SetUpNetwork: self._set_up_network,
+            steps.Sync: self._sync,
+            steps.Resume: self._resume,
+            steps.Signal: self._signal,
+            steps.Kill: self._kill,
+            steps.Dismiss: self._dismiss,
+            steps.Forget: self._forget,
+            steps.WriteStatus: self._write_status,
+            steps.Tell: self._tell,
+            **migrations.performers(),
         }
 
     async def reconcile(self, uid: str) -> float | None:
         """One look at one VMI; gives the seconds until the next. Raises ApiError for the loop to retry."""
-        guest = self._guests.setdefault(uid, Guest(uid))
+        guest = await self._guest(uid)
         seen = await self._observer.observe(guest)
         plan = guest_plan.plan(seen)
         for action in plan.actions:
@@ -74,6 +77,19 @@ class Agent:
         if plan.actions and uid in self._guests:
             self._queue.add(uid)
         return plan.again_in
+
+    async def _guest(self, uid: str) -> Guest:
+        """What we hold of a VMI. When another pod matters than before, nothing is kept of what was done for the old."""
+        guest = self._guests.setdefault(uid, Guest(uid))
+        pod = self._observer.pod(guest)
+        if pod is None or pod["metadata"]["uid"] == guest.pod_uid:
+            return guest
+        await guest.close()
+        fresh = self._guests[uid] = Guest(uid, pod["metadata"]["uid"], guest.latest)
+        record = self._records.read(uid)
+        if record is not None and record.pod_uid != fresh.pod_uid:
+            self._records.remove(uid)
+        return fresh
 
     def identify(self, uid: str) -> Json:
         """For log lines: the VMI, as far as it is known."""
@@ -95,6 +111,7 @@ class Agent:
             and guest.session is not None
             and guest.domain is not None
             and guest.domain.alive
+            and guest.runs_here
         ]
 
     def running_guest(self, uid: str) -> tuple[Json, LauncherClient] | None:
@@ -110,11 +127,11 @@ class Agent:
         for guest in self._guests.values():
             await guest.close()
 
-    def _failed(self, guest: Guest, action: guest_plan.Action, error: Exception) -> float:
+    def _failed(self, guest: Guest, action: steps.Action, error: Exception) -> float:
         """A launcher that does not answer is asked again; whatever else went wrong is shown in the VMI."""
         LOG.warning("%s: %s", type(action).__name__, error, extra=self.identify(guest.uid))
         now = self._clock.monotonic()
-        if isinstance(error, LauncherUnreachable) or isinstance(action, guest_plan.Connect):
+        if isinstance(error, LauncherUnreachable) or isinstance(action, steps.Connect):
             if guest.session is not None:
                 guest.session.lost = True
             return guest.failed("", now)
@@ -130,7 +147,11 @@ class Agent:
         if descriptor is None:
             return
         self._record(guest, seen)
-        guest.session = Session(descriptor, lambda: self._queue.add(guest.uid))
+        guest.session = Session(
+            descriptor,
+            on_change=lambda: self._queue.add(guest.uid),
+            answered=lambda whether: guest.answered(whether, self._clock.monotonic()),
+        )
         await guest.session.open(self._settings.capability_cache(seen.pod))
 
     def _say(self, guest: Guest, seen: Seen, what: str) -> None:
@@ -171,9 +192,9 @@ class Agent:
 
     async def _signal(self, guest: Guest, seen: Seen, _action: object) -> None:
         assert guest.session is not None
+        guest.stopping_since = seen.now if guest.stopping_since is None else guest.stopping_since
         await guest.session.client.shutdown()
         guest.signalled_at = seen.now
-        guest.stopping_since = seen.now if guest.stopping_since is None else guest.stopping_since
 
     async def _kill(self, guest: Guest, _seen: Seen, _action: object) -> None:
         assert guest.session is not None
@@ -218,9 +239,9 @@ class Agent:
         record = self._records.read(guest.uid)
         return (record.namespace, record.name) if record else None
 
-    async def _write_status(self, guest: Guest, seen: Seen, action: guest_plan.WriteStatus) -> None:
+    async def _write_status(self, guest: Guest, seen: Seen, action: steps.WriteStatus) -> None:
         assert seen.vmi is not None
-        ops = status_patch(seen.vmi, action.status)
+        ops = status_patch(seen.vmi, action.status, action.labels, action.annotations)
         if not ops:
             return
         metadata = seen.vmi["metadata"]
@@ -230,11 +251,11 @@ class Agent:
             )
         except NotFound:
             guest.latest, guest.proven_gone = None, True
-        except Invalid as error:  # a test of the patch failed: what we knew is old
+        except Conflict:  # what we knew is old
             guest.latest = await self._kube.get(VIRTUAL_MACHINE_INSTANCES, metadata["namespace"], metadata["name"])
-            raise Conflict(409, "Conflict", error.message, error.body) from error
+            raise
 
-    async def _tell(self, _guest: Guest, seen: Seen, action: guest_plan.Tell) -> None:
+    async def _tell(self, _guest: Guest, seen: Seen, action: steps.Tell) -> None:
         if seen.vmi is not None:
             self._recorder.emit(seen.vmi, action.kind, action.reason, action.message)
 

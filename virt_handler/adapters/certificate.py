@@ -12,9 +12,10 @@ import base64
 import contextlib
 import logging
 import secrets
+import time
 from typing import Any
 
-from virt_handler.adapters.signing_request import SigningError, make
+from virt_handler.adapters.signing_request import SigningError, end_of_life, make
 from virt_runtime.errors import ApiError
 from virt_runtime.kube import KubeClient
 from virt_runtime.resources import CERTIFICATE_SIGNING_REQUESTS
@@ -22,10 +23,16 @@ from virt_runtime.tls import Pair
 
 LOG = logging.getLogger(__name__)
 SIGNER = "kubevirt.io/virt-handler"
-LIFE_SECONDS = 24 * 3600
+LIFE_SECONDS = 24 * 3600  # what is asked for; less is granted where the authority ends before
+RENEWED_AFTER = 2 / 3  # of its life
 ANSWER_SECONDS = 300.0
 RETRY_SECONDS = 5.0
 Json = dict[str, Any]
+
+
+def certificate_name(node: str, namespace: str) -> str:
+    """The name that the certificate of a node's agent carries, for virt-api and for other agents to verify."""
+    return f"{node}.virt-handler.{namespace}.svc"
 
 
 class NodeCertificate:
@@ -33,7 +40,7 @@ class NodeCertificate:
 
     def __init__(self, node: str, namespace: str) -> None:
         self._node = node
-        self._name = f"{node}.virt-handler.{namespace}.svc"
+        self._name = certificate_name(node, namespace)
         self._pair: Pair | None = None
         self._made: dict[str, str] = {}
         self.signed = asyncio.Event()
@@ -60,7 +67,7 @@ class NodeCertificate:
             self._pair = Pair(certificate=certificate, key=self._made["key"].encode())
             self.signed.set()
             LOG.info("the operator has signed this node's certificate")
-            await asyncio.sleep(LIFE_SECONDS * 2 / 3)
+            await asyncio.sleep(await _seconds_left(certificate) * RENEWED_AFTER)
             with contextlib.suppress(SigningError):
                 await self.prepare()
 
@@ -79,9 +86,17 @@ class NodeCertificate:
                 "signerName": SIGNER,
                 "request": base64.b64encode(self._made["request"].encode()).decode(),
                 "expirationSeconds": LIFE_SECONDS,
-                "usages": ["digital signature", "key encipherment", "server auth"],
+                "usages": ["digital signature", "key encipherment", "server auth", "client auth"],
             },
         }
+
+
+async def _seconds_left(certificate: bytes) -> float:
+    try:
+        return max(await end_of_life(certificate) - time.time(), RETRY_SECONDS)
+    except SigningError as error:
+        LOG.warning("the end of the certificate is not known: %s", error)
+        return RETRY_SECONDS
 
 
 async def _answer(kube: KubeClient, name: str, version: str) -> bytes:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from virt_handler.adapters.pod_wiring import PodWiring
 from virt_handler.adapters.session import Session
-from virt_handler.plan.domain import Domain
-from virt_handler.plan.guest import Network
+from virt_handler.plan.domain import Domain, Stage
+from virt_handler.plan.steps import Network, Relay
 
 Json = dict[str, Any]
 FIRST_RETRY, LONGEST_RETRY = 2.0, 30.0
 FIRST_RESUME_WAIT, LONGEST_RESUME_WAIT = 5.0, 180.0
 
 
-class Guest:
-    """Mutable, owned by the agent; one per VMI UID, touched by one worker at a time."""
+class OpenEnd(Protocol):
+    """This node's end of the way that a migration takes."""
 
-    def __init__(self, uid: str) -> None:
+    state: Relay
+
+    async def close(self) -> None: ...
+
+
+class Guest:
+    """Mutable, owned by the agent; one per VMI UID, touched by one worker at a time. It is about one launcher pod."""
+
+    def __init__(self, uid: str, pod_uid: str = "", latest: Json | None = None) -> None:
         self.uid = uid
-        self.pod_uid = ""
-        self.latest: Json | None = None
+        self.pod_uid = pod_uid
+        self.latest = latest
         """The newest VMI that an answer of the API showed us; the watch may be behind it."""
         self.proven_gone = False
         self.session: Session | None = None
@@ -31,11 +39,13 @@ class Guest:
         self.problem = ""
         self.retry_at = 0.0
         self.dead_since: float | None = None
+        self.unanswered_since: float | None = None
         self.stopping_since: float | None = None
         self.signalled_at: float | None = None
         self.killed = False
         self.dismissed = False
         self.resume_at = 0.0
+        self.relay: OpenEnd | None = None
         self._failures = 0
         self._resumes = 0
 
@@ -44,10 +54,23 @@ class Guest:
         return self.session.domain if self.session is not None else self.last_domain
 
     @property
+    def runs_here(self) -> bool:
+        """Whether what the launcher here runs is the guest, not one that has come and waits for its turn."""
+        migration = self.domain.migration if self.domain is not None else None
+        return migration is None or migration.stage not in (Stage.WAITING, Stage.ARRIVING, Stage.RECEIVED)
+
+    @property
     def network(self) -> Network:
         if self.network_broken:
             return Network.BROKEN
         return Network.READY if self.wiring is not None else Network.NONE
+
+    def answered(self, whether: bool, now: float) -> None:
+        """The launcher has, or has not, answered what it always can."""
+        if whether:
+            self.unanswered_since = None
+        elif self.unanswered_since is None:
+            self.unanswered_since = now
 
     def failed(self, problem: str, now: float) -> float:
         """Remember a step that did not work; gives the wait before it may be tried again."""
@@ -77,6 +100,12 @@ class Guest:
         if self.wiring is not None:
             self.wiring.close()
             self.wiring = None
+        await self.close_relay()
+
+    async def close_relay(self) -> None:
+        if self.relay is not None:
+            relay, self.relay = self.relay, None
+            await relay.close()
 
 
 def newest(seen: Json | None, answered: Json | None) -> Json | None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from virt_handler.plan.guest_metrics import samples
+from virt_handler.plan.guest_metrics import FileSystem, samples
 from virt_ipc.client import LauncherClient
 from virt_ipc.errors import LauncherRefused, LauncherUnreachable, ProtocolError
 from virt_model.monitoring.row import Sample
@@ -53,4 +53,10 @@ class GuestScrape:
                 return []
             except (LauncherUnreachable, TimeoutError):
                 return None
-        return samples(vmi, self._node, stats.values, stats.devices)
+        found = [
+            FileSystem(
+                disk_name=each.disk_name, mount_point=each.mount_point, type=each.type, used=each.used, total=each.total
+            )
+            for each in stats.usage.file_systems
+        ]
+        return samples(vmi, self._node, stats.values, stats.devices, found, stats.usage.load)

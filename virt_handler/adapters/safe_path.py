@@ -52,7 +52,7 @@ def launcher_socket(pod_uid: str) -> str:
 
 
 def console_socket(pod_uid: str, vmi_uid: str, name: str) -> str:
-    """`virt-serial0` or `virt-vnc` of a VMI, below the kubelet's directory of pods."""
+    """A stream of a VMI (`virt-serial0`, `virt-vnc`), below the kubelet's directory of pods."""
     return f"{volume(pod_uid, 'private')}/{vmi_uid}/{name}"
 
 

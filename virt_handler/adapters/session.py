@@ -8,11 +8,17 @@ import socket
 import time
 from collections.abc import Callable
 
+import msgspec
+
+from virt_handler.adapters.guest_answers import camel
 from virt_handler.adapters.safe_path import by_descriptor
-from virt_handler.plan.domain import Domain, Nic
+from virt_handler.plan.domain import Domain, Migration, Nic, Stage
+from virt_handler.plan.guest_agent import Access, Agent, Card
+from virt_ipc.agent import AccessReport, AgentReport
 from virt_ipc.client import LauncherClient
 from virt_ipc.errors import IpcError
-from virt_ipc.messages import DomainReport, HelloRequest
+from virt_ipc.messages import DomainReport, HelloRequest, MigrationReport
+from virt_model.migration_progress import Progress
 
 HANDLER_VERSION = "v0.1.0"
 
@@ -36,14 +42,20 @@ class Pace:
 
 
 class Session:
-    """Owns the descriptor of the socket file. `lost` says that the launcher was heard no more, not that it is dead."""
+    """Owns the descriptor of the socket file. `lost` says that the launcher was heard no more, not that it is dead.
 
-    def __init__(self, descriptor: int, on_change: Callable[[], None]) -> None:
+    A launcher whose libvirt or QEMU hangs reports nothing: it is pinged, and `answered` is told how that went.
+    """
+
+    PULSE = 10.0
+    """Seconds between two pings."""
+
+    def __init__(self, descriptor: int, on_change: Callable[[], None], answered: Callable[[bool], None]) -> None:
         self.client = LauncherClient.connect(by_descriptor(descriptor))
         self.domain: Domain | None = None
         self.lost = False
-        self._descriptor, self._on_change = descriptor, on_change
-        self._follower: asyncio.Task[None] | None = None
+        self._descriptor, self._on_change, self._answered = descriptor, on_change, answered
+        self._tasks: list[asyncio.Task[None]] = []
         self._pace = Pace()
 
     @property
@@ -53,13 +65,19 @@ class Session:
 
     async def open(self, capability_cache: dict[str, bytes]) -> None:
         """Raises IpcError."""
-        await self.client.hello(HelloRequest(handler_version=HANDLER_VERSION, capability_cache=capability_cache))
-        self._follower = asyncio.create_task(self._follow())
+        hello = HelloRequest(handler_version=HANDLER_VERSION, capability_cache=capability_cache)
+        try:
+            await self.client.hello(hello)
+        except IpcError:
+            self._answered(False)
+            raise
+        self._answered(True)
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._listen())]
 
     async def close(self) -> None:
-        if self._follower is not None:
-            self._follower.cancel()
-            await asyncio.gather(self._follower, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.client.close()
         os.close(self._descriptor)
 
@@ -76,16 +94,67 @@ class Session:
             self.lost = True
             self._on_change()
 
+    async def _listen(self) -> None:
+        heard = True
+        while not self.lost:
+            await asyncio.sleep(self.PULSE)
+            before = heard
+            try:
+                await self.client.ping()
+                heard = True
+            except IpcError:
+                heard = False
+            self._answered(heard)
+            if not (heard and before):
+                self._on_change()
+
 
 def domain_of(report: DomainReport) -> Domain:
     """The report in the plans' words."""
     return Domain(
         status=report.status.value, reason=report.reason.value, machine_type=report.machine_type,
-        agent_connected=report.agent_connected, marked_for_graceful_shutdown=report.marked_for_graceful_shutdown,
-        paused_on_volume=report.paused_on_volume, paused_on_no_space=report.paused_on_no_space,
+        agent_connected=report.agent_connected, agent=_agent_of(report.agent), access=_access_of(report.access),
+        marked_for_graceful_shutdown=report.marked_for_graceful_shutdown,
+        held=report.held, paused_on_volume=report.paused_on_volume, paused_on_no_space=report.paused_on_no_space,
         interfaces=tuple(Nic(name=nic.name, mac=nic.mac, queues=nic.queues, link_up=nic.link_up)
                          for nic in report.interfaces),
         disks=tuple((disk.name, disk.target) for disk in report.disks), error=report.error,
+        migration=_migration_of(report.migration),
+    )  # fmt: skip
+
+
+def _agent_of(report: AgentReport | None) -> Agent | None:
+    if report is None:
+        return None
+    words = msgspec.structs.asdict(report.os)
+    return Agent(
+        commands=tuple(report.commands),
+        os=tuple((camel(field), text) for field, text in words.items() if text),
+        cards=tuple(Card(name=nic.name, mac=nic.mac, addresses=tuple(nic.addresses)) for nic in report.nics),
+        frozen=report.frozen,
+    )
+
+
+def _access_of(report: AccessReport | None) -> Access | None:
+    return None if report is None else Access(synchronized=report.synchronized, message=report.message)
+
+
+def _migration_of(report: MigrationReport | None) -> Migration | None:
+    if report is None:
+        return None
+    return Migration(
+        migration_uid=report.migration_uid, stage=Stage(report.stage.value), error=report.error, aborted=report.aborted,
+        progress=_progress_of(report),
+    )  # fmt: skip
+
+
+def _progress_of(report: MigrationReport) -> Progress | None:
+    if not report.data_total:
+        return None
+    return Progress(
+        migration_uid=report.migration_uid, data_total=report.data_total, data_processed=report.data_processed,
+        data_remaining=report.data_remaining, dirty_rate=report.dirty_rate, transfer_rate=report.transfer_rate,
+        expected_downtime_ms=report.expected_downtime_ms,
     )  # fmt: skip
 
 

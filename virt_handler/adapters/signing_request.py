@@ -22,24 +22,35 @@ class SigningError(OSError):
 
 async def make(name: str) -> dict[str, str]:
     """PEM texts: `key`, `request` (a CSR for COMMON_NAME with this DNS name), `certificate` (self-signed)."""
+    made: dict[str, str] = json.loads(await _child("main", name))
+    return made
+
+
+async def end_of_life(certificate: bytes) -> float:
+    """When a certificate in PEM ends, seconds of the wall clock."""
+    return float(await _child("tell_end", stdin=certificate))
+
+
+async def _child(function: str, *arguments: str, stdin: bytes = b"") -> bytes:
+    """What a function of this file prints in a process of its own. Raises SigningError."""
     program = (
-        f"import sys; sys.path[:] = {sys.path!r}; from virt_handler.adapters import signing_request as s; s.main()"
+        f"import sys; sys.path[:] = {sys.path!r}; "
+        f"from virt_handler.adapters import signing_request as s; s.{function}()"
     )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-c", program, name,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        sys.executable, "-I", "-c", program, *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            out, err = await process.communicate()
+            out, err = await process.communicate(stdin)
     except TimeoutError:
         process.kill()
         await process.wait()
-        raise SigningError("making a key took too long") from None
+        raise SigningError("working on a key took too long") from None
     if process.returncode != 0:
         raise SigningError(err.decode(errors="replace").strip()[-500:])
-    made: dict[str, str] = json.loads(out)
-    return made
+    return out
 
 
 def main() -> None:
@@ -66,3 +77,10 @@ def main() -> None:
         "certificate": own.sign(key, hashes.SHA256()).public_bytes(pem).decode(),
     }
     sys.stdout.write(json.dumps(made))
+
+
+def tell_end() -> None:
+    """In the child: the certificate comes by standard input."""
+    from cryptography import x509
+
+    sys.stdout.write(str(x509.load_pem_x509_certificate(sys.stdin.buffer.read()).not_valid_after_utc.timestamp()))

@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 from virt_runtime.race import first_of
 
 PROTOCOL = "plain.kubevirt.io"
-CHUNK = 10240
+CHUNK = 1 << 16  # bytes; pictures of a screen are long
 MAX_MESSAGE = 1024 * 1024
 SLOW_SECONDS = 30.0
 PING_SECONDS = 30.0
@@ -31,10 +31,10 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class StreamKey:
-    """Which stream of which guest."""
+    """Which socket of which guest."""
 
     vmi_uid: str
-    kind: str
+    socket: str
 
 
 class Streams:

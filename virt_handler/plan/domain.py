@@ -5,10 +5,13 @@ The launcher is not trusted: its report is bounded where it arrives, and here on
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
 
+from virt_handler.plan.guest_agent import Access, Agent
+from virt_model.migration_progress import Progress
 from virt_model.phases import DomainStatus, Phase, phase_of_domain
 
 _WORDS = {"postcopyfailed": "postcopy-failed", "fromsnapshot": "from-snapshot"}
@@ -24,6 +27,30 @@ class Nic(Struct, frozen=True, kw_only=True):
     link_up: bool = True
 
 
+class Stage(StrEnum):
+    """How far a migration has come, as one of its two launchers sees it."""
+
+    WAITING = "waiting"  # target: ready, nothing has come
+    ARRIVING = "arriving"  # target: the domain is there, its memory is coming
+    RECEIVED = "received"  # target: all of it is there, and stands still
+    TAKEN = "taken"  # target: it was let run
+    SENDING = "sending"
+    SENT = "sent"  # source: the domain has ended here
+    FAILED = "failed"
+
+
+class Migration(Struct, frozen=True, kw_only=True):
+    """What a launcher says of a migration."""
+
+    migration_uid: str
+    stage: Stage
+    error: str = ""
+    aborted: bool = False
+    """It failed because it was given up."""
+    progress: Progress | None = None
+    """At the source, once libvirt knows of some."""
+
+
 class Domain(Struct, frozen=True, kw_only=True):
     """The latest report. `absent` means that this launcher has not made a domain yet."""
 
@@ -31,13 +58,19 @@ class Domain(Struct, frozen=True, kw_only=True):
     reason: str = ""
     machine_type: str = ""
     agent_connected: bool = False
+    agent: Agent | None = None
+    """What it said last; None before its first word."""
+    access: Access | None = None
     marked_for_graceful_shutdown: bool = False
+    held: bool | None = None
+    """Its user wants it paused; None where the launcher cannot say."""
     paused_on_volume: str = ""
     paused_on_no_space: bool = False
     interfaces: tuple[Nic, ...] = ()
     disks: tuple[tuple[str, str], ...] = ()
     """(volume, target)."""
     error: str = ""
+    migration: Migration | None = None
 
     @property
     def absent(self) -> bool:
@@ -52,6 +85,18 @@ class Domain(Struct, frozen=True, kw_only=True):
     def over(self) -> bool:
         """One launcher, one domain life: nothing follows."""
         return self.status in (DomainStatus.SHUTOFF, DomainStatus.CRASHED)
+
+    @property
+    def migrated(self) -> bool:
+        """It is over here because it has moved."""
+        return self.over and self.reason == "migrated"
+
+    @property
+    def switching(self) -> bool:
+        """It stands still at the end of a migration, which says nothing of whether its user had paused it."""
+        if self.migration is None or self.migration.stage not in (Stage.SENDING, Stage.SENT):
+            return False
+        return self.reason == "migration" or self.status not in (DomainStatus.RUNNING, DomainStatus.PAUSED)
 
     @property
     def alive(self) -> bool:

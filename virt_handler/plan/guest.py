@@ -4,10 +4,12 @@
  ───────────────────────────────────────────  ──────────────────────────────────────────────────────────────
  VMI not known, its pod is here               ask the API for it
  VMI proven gone                              kill, dismiss the launcher, forget
- VMI final                                    kill what still runs, dismiss the launcher, forget
+ VMI final, or the guest has moved away       kill what still runs, dismiss the launcher, forget
+ a migration comes, goes or begins            see migration_target, migration_source
  launcher proven dead                         hear from the kubelet how, for 3 s; the phase its last report asked for,
                                               else Failed
  no connection                                connect, once there is a socket
+ no answer for 20 s                           say that the guest's state is unknown, until there is one
  guest over                                   phase, then dismiss the launcher
  VMI or pod being deleted                     ACPI every 5 s within the grace time, then kill
  paused by an I/O error                       resume, with longer and longer waits
@@ -20,122 +22,39 @@ one write says everything: that it runs, where its disks and NICs are, and wheth
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
-from msgspec import Struct
-
-from virt_handler.plan import status, sudden_end
+from virt_handler.plan import guest_agent, migration_source, migration_target, status, sudden_end
 from virt_handler.plan.domain import Domain, acpi_on, grace_seconds, phase_asked_for
+from virt_handler.plan.migration_role import Role
+from virt_handler.plan.steps import (
+    NOTHING,
+    Action,
+    Ask,
+    CloseRelay,
+    Connect,
+    Dismiss,
+    Forget,
+    Kill,
+    Launcher,
+    Network,
+    Observed,
+    Plan,
+    Resume,
+    SetUpNetwork,
+    Signal,
+    Sync,
+    Tell,
+    WriteStatus,
+)
 from virt_model.phases import Phase
 
 Json = dict[str, Any]
 SIGNAL_EVERY = 5.0
 """Seconds between two ACPI signals to a guest that does not react."""
-
-
-class Launcher(StrEnum):
-    """What is known of the process in the pod. Silence is never taken for death."""
-
-    UNSEEN = "unseen"
-    READY = "ready"  # its socket is there, we are not connected
-    CONNECTED = "connected"
-    DEAD = "dead"  # nobody listens on its socket, or the kubelet says that the container ended
-
-
-class Network(StrEnum):
-    NONE = "none"
-    READY = "ready"
-    BROKEN = "broken"  # cannot be wired as the VMI says, now or later
-
-
-class Observed(Struct, frozen=True, kw_only=True):
-    """All that a decision needs. Times in seconds of a monotonic clock, but `wall` (RFC 3339)."""
-
-    vmi: Json | None
-    proven_gone: bool = False
-    """The API said that no VMI of this UID exists."""
-    pod: Json | None
-    launcher: Launcher
-    dead_since: float | None = None
-    """When the launcher was first seen dead."""
-    domain: Domain | None = None
-    """The last report; None until the first."""
-    network: Network = Network.NONE
-    problem: str = ""
-    """Why the network or the domain could not be made; shown in the VMI."""
-    retry_at: float = 0.0
-    """Not before this is a failed step tried again."""
-    signalled_at: float | None = None
-    """The last ACPI signal."""
-    stopping_since: float | None = None
-    """The first ACPI signal."""
-    resume_at: float = 0.0
-    """Not before this is a guest resumed that an I/O error has paused."""
-    killed: bool = False
-    dismissed: bool = False
-    addresses: dict[str, tuple[str, ...]] = {}
-    now: float
-    wall: str
-
-
-class Ask(Struct, frozen=True, tag=True):
-    """Read the VMI from the API."""
-
-
-class Connect(Struct, frozen=True, tag=True):
-    """Open the launcher's socket, introduce ourselves, follow its reports."""
-
-
-class SetUpNetwork(Struct, frozen=True, tag=True):
-    pass
-
-
-class Sync(Struct, frozen=True, tag=True):
-    """Have the domain made."""
-
-
-class Resume(Struct, frozen=True, tag=True):
-    """Let a guest run that an I/O error has stopped: the storage may be back."""
-
-
-class Signal(Struct, frozen=True, tag=True):
-    """Press the guest's power button."""
-
-
-class Kill(Struct, frozen=True, tag=True):
-    pass
-
-
-class Dismiss(Struct, frozen=True, tag=True):
-    """Tell the launcher that its end has been recorded."""
-
-
-class Forget(Struct, frozen=True, tag=True):
-    """Remove every trace: connection, DHCP, records."""
-
-
-class WriteStatus(Struct, frozen=True, tag=True):
-    status: Json
-
-
-class Tell(Struct, frozen=True, tag=True):
-    """An Event on the VMI."""
-
-    kind: Literal["Normal", "Warning"]
-    reason: str
-    message: str
-
-
-Action = Ask | Connect | SetUpNetwork | Sync | Resume | Signal | Kill | Dismiss | Forget | WriteStatus | Tell
-
-
-class Plan(Struct, frozen=True):
-    actions: tuple[Action, ...] = ()
-    again_in: float | None = None
-
-
-NOTHING = Plan()
+SILENT_AFTER = 20.0
+"""Seconds of unanswered questions until people are told."""
+_SILENT = Tell("Warning", "LauncherSilent", status.SILENCE)
 
 
 def plan(seen: Observed) -> Plan:
@@ -143,20 +62,48 @@ def plan(seen: Observed) -> Plan:
     if seen.vmi is None:
         return _without_vmi(seen)
     phase = _phase(seen.vmi)
-    if phase.final:
+    if phase.final or seen.role is Role.LEFT:
         return _wind_up(seen)
+    if (moving := _moving(seen)) is not None:
+        return moving
     if seen.launcher is Launcher.DEAD:
         unheard = sudden_end.unheard_for(seen.pod, seen.dead_since, seen.now) if _died(seen) else 0.0
         return Plan(again_in=unheard) if unheard > 0 else _record_end(seen, phase)
     if seen.launcher is Launcher.UNSEEN and seen.pod is None and not phase.handed_over:
         return Plan((Forget(),))
     if seen.launcher is not Launcher.CONNECTED or seen.domain is None:
-        return Plan((Connect(),)) if seen.launcher is Launcher.READY else NOTHING
+        return _connect(seen, phase)
     if seen.domain.over:
         return _record_end(seen, phase)
     if _must_stop(seen):
         return _stop(seen)
     return _run(seen, phase)
+
+
+def _moving(seen: Observed) -> Plan | None:
+    """The next step of a migration, None where the guest is treated like any other."""
+    match seen.role:
+        case Role.AWAITED:
+            return NOTHING
+        case Role.TARGET:
+            return migration_target.plan(seen)
+        case Role.TAKING:
+            return migration_target.take(seen)
+        case Role.SOURCE:
+            return migration_source.plan(seen)
+        case _:
+            return Plan((CloseRelay(),)) if seen.relay is not None else None
+
+
+def _connect(seen: Observed, phase: Phase) -> Plan:
+    assert seen.vmi is not None
+    if _silent(seen) and phase is Phase.RUNNING and not status.is_unheard(seen.vmi):
+        return Plan((WriteStatus(status.unheard(seen.vmi, seen.wall)), _SILENT))
+    return Plan((Connect(),)) if seen.launcher is Launcher.READY else NOTHING
+
+
+def _silent(seen: Observed) -> bool:
+    return seen.unanswered_since is not None and seen.now - seen.unanswered_since >= SILENT_AFTER
 
 
 def _phase(vmi: Json) -> Phase:
@@ -200,8 +147,6 @@ def _record_end(seen: Observed, phase: Phase) -> Plan:
         return Plan((Forget(),)) if seen.pod is None else NOTHING
     asked = phase_asked_for(seen.domain, seen.vmi) if seen.domain else None
     end = asked if asked is not None and asked.final else Phase.FAILED
-    if seen.domain is not None and seen.domain.over and asked is None:
-        return NOTHING  # it lives on elsewhere
     crashed = Tell("Warning", "Stopped", "The VirtualMachineInstance crashed.")
     stopped = Tell("Normal", "Stopped", "The VirtualMachineInstance was shut down.")
     dismissal = (Tell("Normal", "Deleted", "Signaled Deletion"),) if seen.launcher is Launcher.CONNECTED else ()
@@ -261,16 +206,30 @@ def _make(seen: Observed) -> tuple[Action, ...]:
 
 def _show_running(seen: Observed, phase: Phase) -> Plan:
     assert seen.vmi is not None and seen.domain is not None
-    if seen.domain.stopped_by_io and seen.resume_at <= seen.now:
+    stopped = seen.domain.stopped_by_io and not seen.domain.held
+    if stopped and seen.resume_at <= seen.now:
         return Plan((Tell("Warning", "IOerror", _io_error(seen.domain)), Resume()))
     vmi = seen.vmi if status.is_taken_over(seen.vmi) else {**seen.vmi, "status": status.taken_over(seen.vmi)}
     new = status.running(vmi, seen.domain, seen.addresses, seen.wall)
     if phase is Phase.SCHEDULED:
         new = status.with_readiness(new, seen.pod, seen.wall)
+    if silent := _silent(seen):
+        new = status.unheard({**seen.vmi, "status": new}, seen.wall)
     actions: tuple[Action, ...] = () if new == seen.vmi.get("status") else (WriteStatus(new),)
+    if silent and not status.is_unheard(seen.vmi):
+        actions += (_SILENT,)
     if phase is Phase.SCHEDULED:
         actions += (Tell("Normal", "Started", "VirtualMachineInstance started."),)
-    return Plan(actions, seen.resume_at - seen.now if seen.domain.stopped_by_io else None)
+    access = seen.domain.access
+    if access is not None and guest_agent.is_news((seen.vmi.get("status") or {}).get("conditions") or [], access):
+        actions += (_let_in(access),)
+    return Plan(actions, seen.resume_at - seen.now if stopped else None)
+
+
+def _let_in(access: guest_agent.Access) -> Tell:
+    if access.synchronized:
+        return Tell("Normal", "AccessCredentialsSyncSuccess", "Access credentials sync successful.")
+    return Tell("Warning", "AccessCredentialsSyncFailed", f"Access credentials sync failed: {access.message}")
 
 
 def _io_error(domain: Domain) -> str:

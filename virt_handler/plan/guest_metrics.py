@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+
+from msgspec import Struct
 
 from virt_model.monitoring.label_names import label_pairs
 from virt_model.monitoring.row import Sample
@@ -30,6 +32,11 @@ DOMAIN: Final = (
     ("balloon.swap_out", "memory_swap_out_traffic_bytes", _KIB),
     ("balloon.major_fault", "memory_pgmajfault_total", 1.0),
     ("balloon.minor_fault", "memory_pgminfault_total", 1.0),
+    ("migration.data_total", "migration_data_bytes_total", 1.0),
+    ("migration.data_processed", "migration_data_processed_bytes", 1.0),
+    ("migration.data_remaining", "migration_data_remaining_bytes", 1.0),
+    ("migration.memory_dirty_rate", "migration_dirty_memory_rate_bytes", 1.0),
+    ("migration.memory_bps", "migration_memory_transfer_rate_bytes", 1.0),
 )
 #: the same of `net.N.*`; libvirt counts taps from the guest's side already
 NET: Final = tuple(
@@ -49,12 +56,35 @@ BLOCK: Final = (
 )
 
 
-def samples(vmi: Json, node: str, values: Mapping[str, int], devices: Mapping[str, str]) -> list[Sample]:
-    """All samples of one guest. `values` and `devices` are those of `virt_ipc.messages.DomainStats`."""
+class FileSystem(Struct, frozen=True, kw_only=True):
+    """A file system of the guest, as its agent tells; sizes in bytes."""
+
+    disk_name: str
+    mount_point: str
+    type: str
+    used: int
+    total: int
+
+
+def samples(
+    vmi: Json,
+    node: str,
+    values: Mapping[str, int],
+    devices: Mapping[str, str],
+    file_systems: Iterable[FileSystem] = (),
+    load: Sequence[float] = (),
+) -> list[Sample]:
+    """All samples of one guest. `values`, `devices` and `load` are those of `virt_ipc.messages.DomainStats`."""
     metadata = vmi["metadata"]
     guest = (node, str(metadata["namespace"]), str(metadata["name"]))
     extra = label_pairs(metadata.get("labels") or {}, "kubernetes_vmi_label_")
-    found = [*_domain(values), *_vcpus(values), *_devices(values, devices)]
+    found = [
+        *_domain(values),
+        *_vcpus(values),
+        *_devices(values, devices),
+        *_file_systems(file_systems),
+        *_load(load),
+    ]
     return [Sample(_PREFIX + name, (*guest, *labels), round(value, 9), extra) for name, labels, value in found]
 
 
@@ -86,3 +116,16 @@ def _devices(values: Mapping[str, int], devices: Mapping[str, str]) -> Found:
         for way in ("rx", "tx"):
             if f"{device}.{way}.bytes" in values:
                 yield "network_traffic_bytes_total", (name, way), float(values[f"{device}.{way}.bytes"])
+
+
+def _file_systems(found: Iterable[FileSystem]) -> Found:
+    """Each mount point once: a guest may say what it likes, and a scrape with one sample twice is none."""
+    for each in {each.mount_point: each for each in found if each.total}.values():
+        labels = (each.disk_name, each.mount_point, each.type)
+        yield "filesystem_capacity_bytes", labels, each.total
+        yield "filesystem_used_bytes", labels, each.used
+
+
+def _load(load: Sequence[float]) -> Found:
+    for minutes, value in zip(("1m", "5m", "15m"), load, strict=False):
+        yield f"guest_load_{minutes}", (), value

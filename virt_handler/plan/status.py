@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from virt_handler.plan import migratable
+from virt_handler.plan import guest_agent, migratable
 from virt_handler.plan.domain import Domain
 from virt_handler.plan.pod import readiness_of
 from virt_model import conditions, readiness
-from virt_model.conditions import FALSE, TRUE, Condition, Stamp, Type
+from virt_model.conditions import FALSE, TRUE, UNKNOWN, Condition, Stamp, Type
 from virt_model.phases import DomainStatus, Phase
 
 Json = dict[str, Any]
 SYNC_FAILED = "Synchronizing with the Domain failed."
+SILENCE = "virt-launcher or its QEMU has stopped answering: what the guest does is unknown"
+BY_USER = Condition(
+    type=Type.PAUSED, status=TRUE, reason="PausedByUser", message="VMI was paused by user", stamp=Stamp.PROBED
+)
 Addresses = Mapping[str, tuple[str, ...]]
 """Network name to the pod's addresses of it, in the order to show."""
 
@@ -45,10 +49,14 @@ def running(vmi: Json, domain: Domain, addresses: Addresses, now: str) -> Json:
     if domain.machine_type:
         status["machine"] = {"type": domain.machine_type}
     listed = conditions.drop(status.get("conditions") or [], Type.SYNCHRONIZED)
-    listed = _follow(listed, _paused(domain), Type.PAUSED, now)
-    listed = _agent(listed, domain, now)
+    listed = _paused_shown(listed, domain, now)
+    if domain.agent_connected:
+        listed = guest_agent.connected(listed, domain.agent, vmi, now)
+    else:
+        listed = guest_agent.gone(listed)
+    listed = guest_agent.let_in(listed, domain.access, now)
     status["conditions"] = list(listed)
-    return status
+    return guest_agent.shown(status, domain.agent)
 
 
 def ended(vmi: Json, phase: Phase, now: str) -> Json:
@@ -59,7 +67,9 @@ def ended(vmi: Json, phase: Phase, now: str) -> Json:
     entries = [{key: value for key, value in entry.items() if key not in gone} for entry in old]
     if entries:
         status["interfaces"] = entries
-    listed = conditions.drop(status.get("conditions") or [], Type.AGENT_CONNECTED, Type.PAUSED)
+    listed = conditions.drop(guest_agent.gone(status.get("conditions") or []), Type.PAUSED)
+    if is_unheard(vmi):
+        listed = conditions.drop(listed, Type.SYNCHRONIZED)
     status["conditions"] = list(listed)
     return status
 
@@ -81,8 +91,23 @@ def with_readiness(status: Json, pod: Json | None, now: str) -> Json:
 
 def out_of_sync(vmi: Json, message: str, now: str) -> Json:
     """The domain could not be made what the VMI says."""
+    return _claiming(vmi, Condition(type=Type.SYNCHRONIZED, status=FALSE, reason=SYNC_FAILED, message=message), now)
+
+
+def unheard(vmi: Json, now: str) -> Json:
+    """Nobody answers for the guest: what was last known stays, and this condition says that it is old."""
+    claim = Condition(type=Type.SYNCHRONIZED, status=UNKNOWN, reason="LauncherSilent", message=SILENCE)
+    return _claiming(vmi, claim, now)
+
+
+def is_unheard(vmi: Json) -> bool:
+    listed = (vmi.get("status") or {}).get("conditions") or []
+    return conditions.is_unknown(listed, Type.SYNCHRONIZED)
+
+
+def _claiming(vmi: Json, claim: Condition, now: str) -> Json:
+    """The status with one condition put into it, and nothing else changed."""
     status = dict(vmi.get("status") or {})
-    claim = Condition(type=Type.SYNCHRONIZED, status=FALSE, reason=SYNC_FAILED, message=message)
     status["conditions"] = list(conditions.put(status.get("conditions") or [], claim, now))
     return status
 
@@ -101,19 +126,26 @@ def interfaces(vmi: Json, domain: Domain, addresses: Addresses) -> list[Json]:
     """One entry per NIC of the domain, the primary network first; fields we do not own stay as they are."""
     old = {entry.get("name"): entry for entry in (vmi.get("status") or {}).get("interfaces") or ()}
     order = [network["name"] for network in vmi["spec"].get("networks") or () if _primary(network)]
+    given = (vmi["spec"]["domain"].get("devices") or {}).get("interfaces") or ()
+    inside = {nic["name"] for nic in given if "masquerade" in nic}
     nics = sorted(domain.interfaces, key=lambda nic: nic.name not in order)
     entries = []
     for nic in nics:
         entry: Json = {"podInterfaceName": "eth0"} if nic.name in order else {}
         entry |= old.get(nic.name, {})
-        known = [source for source in ("domain", "guest-agent", "multus-status")
-                 if source == "domain" or source in str(entry.get("infoSource", ""))]  # fmt: skip
-        entry |= {"name": nic.name, "mac": nic.mac, "queueCount": nic.queues, "infoSource": ", ".join(known)}
+        sources = ["domain"]
+        if guest_agent.knows(domain.agent, nic.mac):
+            sources.append("guest-agent")
+        if "multus-status" in str(entry.get("infoSource", "")):
+            sources.append("multus-status")
+        entry |= {"name": nic.name, "mac": nic.mac, "queueCount": nic.queues, "infoSource": ", ".join(sources)}
         entry["linkState"] = "up" if nic.link_up else "down"
         if found := addresses.get(nic.name):
             entry |= {"ipAddress": found[0], "ipAddresses": list(found)}
+        if domain.agent is not None:
+            entry = guest_agent.told_of(entry, domain.agent, translated=nic.name in inside)
         entries.append(entry)
-    return entries
+    return entries + guest_agent.unnamed(domain.agent, {nic.mac.lower() for nic in nics})
 
 
 def _primary(network: Json) -> bool:
@@ -133,7 +165,25 @@ def _follow(listed: conditions.Conditions, claim: Condition | None, type_: Type,
     return conditions.drop(listed, type_) if claim is None else conditions.put(listed, claim, now)
 
 
+def handed_over(vmi: Json, domain: Domain, now: str) -> Json:
+    """Of a guest that has moved away: what its next node must know of it."""
+    status = dict(vmi.get("status") or {})
+    listed: conditions.Conditions = status.get("conditions") or []
+    if (shown := _paused_shown(listed, domain, now)) != listed:
+        status["conditions"] = list(shown)
+    return status
+
+
+def _paused_shown(listed: conditions.Conditions, domain: Domain, now: str) -> conditions.Conditions:
+    """Paused follows the domain; during a migration's end only as far as the launcher knows what the user wants."""
+    if domain.switching or domain.over:
+        return listed if domain.held is None else _follow(listed, BY_USER if domain.held else None, Type.PAUSED, now)
+    return _follow(listed, _paused(domain), Type.PAUSED, now)
+
+
 def _paused(domain: Domain) -> Condition | None:
+    if domain.held:
+        return BY_USER
     if domain.status != DomainStatus.PAUSED:
         return None
     if domain.reason == "ioerror":
@@ -141,11 +191,5 @@ def _paused(domain: Domain) -> Condition | None:
     elif domain.reason == "migration":
         why, text = "PausedByMigrationMonitor", "VMI was paused by the migration monitor"
     else:
-        why, text = "PausedByUser", "VMI was paused by user"
+        return BY_USER
     return Condition(type=Type.PAUSED, status=TRUE, reason=why, message=text, stamp=Stamp.PROBED)
-
-
-def _agent(listed: conditions.Conditions, domain: Domain, now: str) -> conditions.Conditions:
-    if not domain.agent_connected:
-        return conditions.drop(listed, Type.AGENT_CONNECTED)
-    return conditions.copy_in(listed, {"type": Type.AGENT_CONNECTED.value, "status": TRUE, "lastProbeTime": now})

@@ -9,7 +9,7 @@ import msgspec
 from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import SyncOptions, SyncRequest
 from virt_launcher.adapters import volumes
-from virt_launcher.adapters.service import Identity
+from virt_launcher.adapters.service import Built, Identity
 from virt_launcher.plan import domain, firmware
 from virt_launcher.plan.given import Accelerator, Given, Nic, SystemStrings
 from virt_launcher.plan.guest import Guest
@@ -25,13 +25,17 @@ class Build:
         self._ovmf_dir = ovmf_dir
         self._decoder = msgspec.json.Decoder(Guest)
 
-    def __call__(self, request: SyncRequest) -> tuple[str, bool]:
-        """The XML and whether the guest starts paused. Raises LauncherRefused with a sentence for its user."""
+    def __call__(self, request: SyncRequest) -> Built:
+        """Raises LauncherRefused with a sentence for its user."""
         try:
             guest = self._decoder.decode(request.vmi)
             self._check_identity(guest)
             check(guest)
-            return domain.render(self._given(guest, request.options)), guest.starts_paused
+            return Built(
+                xml=domain.render(self._given(guest, request.options)),
+                paused=guest.starts_paused,
+                credentials=guest.spec.access_credentials,
+            )
         except msgspec.MsgspecError as error:
             raise LauncherRefused(f"the VMI cannot be read: {error}") from error
         except CannotBuild as refusal:

@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import libvirt
 import msgspec
 
+from api.access import AccessCredential
+from virt_ipc.agent import AccessReport, AgentReport
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import DomainReport, DomainStats, Reason, Status
+from virt_ipc.messages import DomainReport, DomainStats, MigrateRequest, MigrationReport, MigrationStage, Reason, Status
 from virt_launcher.adapters import stats, words
+from virt_launcher.adapters.departure import Departure
+from virt_launcher.adapters.guest_agent import GuestAgent
 from virt_launcher.adapters.log import warn
+from virt_launcher.plan import alias
 
 MAX_MESSAGE = 1500
 """Characters of a libvirt error that go to a user."""
 
 
 class Hypervisor:
-    """Opens the driver; creates the domain once; reports every change to `changed`, from libvirt's threads."""
+    """Creates or adopts one domain; reports every change to `changed`, from libvirt's threads.
+
+    The driver is opened when the domain comes: only then does libvirt look for one that runs already.
+    """
 
     def __init__(self, uri: str, changed: Callable[[DomainReport], None]) -> None:
-        """Blocks some milliseconds. Raises libvirt.libvirtError when the driver does not open."""
         libvirt.registerErrorHandler(_drop, None)
         libvirt.virEventRegisterDefaultImpl()
         threading.Thread(target=_turn, name="libvirt-events", daemon=True).start()
-        self._connection = libvirt.open(uri)
+        self._uri = uri
+        self._opened: libvirt.virConnect | None = None
         self._changed = changed
         self._lock = threading.RLock()
         self._domain: libvirt.virDomain | None = None
         self._report = DomainReport()
         self._end: Reason | None = None
-        self._subscribe()
+        self._departure: Departure | None = None
+        self._agent: GuestAgent | None = None
+
+    @property
+    def _connection(self) -> libvirt.virConnect:
+        """Opened at its first use, which takes some milliseconds. Raises libvirt.libvirtError."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = libvirt.open(self._uri)
+                self._subscribe(self._opened)
+            return self._opened
 
     def create(self, xml: str, *, paused: bool) -> DomainReport:
         """Start the domain. Raises LauncherRefused with libvirt's words; only then may it be tried again."""
@@ -40,9 +59,35 @@ class Hypervisor:
             domain = self._connection.createXML(xml, flags)
         except libvirt.libvirtError as error:
             raise LauncherRefused(f"libvirt: {_text(error)}") from error
+        return self._take(domain, paused)
+
+    def adopt(self, name: str, *, paused: bool) -> DomainReport:
+        """Go on with a running domain whose state lies in the driver's directory. Raises LauncherRefused."""
+        try:
+            return self._take(self._connection.lookupByName(name), paused)
+        except libvirt.libvirtError as error:
+            raise LauncherRefused(f"libvirt: {_text(error)}") from error
+
+    def depart(self, request: MigrateRequest, tell: Callable[[MigrationReport], None]) -> Departure:
+        """Begin to send the guest away. Raises LauncherRefused where there is none."""
+        if self._domain is None or self._end is not None:
+            raise LauncherRefused("no guest runs")
+
+        def told(report: MigrationReport) -> None:
+            if report.stage is MigrationStage.FAILED:
+                self._settle()
+            tell(report)
+
+        self._departure = Departure(self._domain, request, told)
+        return self._departure
+
+    def _take(self, domain: libvirt.virDomain, held: bool) -> DomainReport:
         with self._lock:
             self._domain = domain
-            self._report = _first_report(domain)
+            self._agent = GuestAgent(domain, self._agent_said)
+            self._report = msgspec.structs.replace(_first_report(domain), held=held)
+            if self._report.agent_connected:
+                self._agent.appeared()
             self._look()
             return self._report
 
@@ -55,14 +100,35 @@ class Hypervisor:
         self._act(_destroy)
 
     def pause(self) -> None:
-        """Stop the vCPUs, unless they stand."""
+        """Stop the vCPUs, unless they stand; they stand when a migration has ended, too. Raises LauncherRefused."""
+        self._hold(True)
         if self._report.status is not Status.PAUSED:
-            self._act(lambda domain: domain.suspend())
+            try:
+                self._act(lambda domain: domain.suspend())
+            except LauncherRefused:
+                self._hold(False)
+                raise
 
     def unpause(self) -> None:
-        """Let the vCPUs run, unless they do."""
-        if self._report.status is Status.PAUSED:
+        """Let the vCPUs run, unless they do; with a guest on its way, when its migration ends. Raises LauncherRefused.
+
+        libvirt resumes nothing that moves: it would keep us waiting, and then refuse.
+        """
+        self._hold(False)
+        if self._report.status is Status.PAUSED and (self._departure is None or self._departure.over):
             self._act(lambda domain: domain.resume())
+
+    def _hold(self, held: bool) -> None:
+        """Keep what the user wants. It is in the last report of a guest that leaves, or the guest is no longer here."""
+        with self._lock:
+            if self._domain is None or self._end is not None:
+                raise LauncherRefused("no guest runs")
+            self._set(held=held)
+
+    def _settle(self) -> None:
+        """The guest stays here after all, and runs or stands as libvirt likes: make it what its user wants."""
+        with contextlib.suppress(LauncherRefused):
+            self._act(lambda domain: domain.suspend() if self._report.held else domain.resume())
 
     def reset(self) -> None:
         """Press the reset button."""
@@ -74,14 +140,37 @@ class Hypervisor:
         button = libvirt.VIR_DOMAIN_REBOOT_ACPI_POWER_BTN
         self._act(lambda domain: domain.reboot(agent if self._report.agent_connected else button))
 
+    def agent(self) -> GuestAgent:
+        """The guest's agent. Raises LauncherRefused where there is no guest."""
+        if self._agent is None or self._end is not None:
+            raise LauncherRefused("no guest runs")
+        return self._agent
+
+    def let_in(self, credentials: Sequence[AccessCredential]) -> None:
+        """Keep the guest's keys and passwords as these credentials say, by its agent."""
+        if self._agent is not None and credentials:
+            self._agent.keep(credentials, self._access_said)
+
     def stats(self) -> DomainStats:
         """Counters of the running domain. Raises LauncherRefused with libvirt's words."""
         if self._domain is None or self._end is not None:
             raise LauncherRefused("no guest runs")
         try:
-            return stats.read(self._connection, self._domain)
+            moving = self._departure.counters if self._departure is not None else {}
+            found = stats.read(self._connection, self._domain, moving)
         except libvirt.libvirtError as error:
             raise LauncherRefused(f"libvirt: {_text(error)}") from error
+        return found if self._agent is None else msgspec.structs.replace(found, usage=self._agent.usage())
+
+    def answer(self) -> None:
+        """Return once QEMU has answered libvirt a small question. Raises LauncherRefused where it does not in time."""
+        if self._domain is None or self._end is not None:
+            return
+        try:
+            self._connection.domainListGetStats([self._domain], libvirt.VIR_DOMAIN_STATS_IOTHREAD, 0)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_OPERATION_TIMEOUT:
+                raise LauncherRefused(f"libvirt: {_text(error)}") from error
 
     def _act(self, call: Callable[[libvirt.virDomain], object]) -> None:
         """Do it to the running domain; nothing where there is none any more."""
@@ -116,14 +205,14 @@ class Hypervisor:
             if self._domain is not None:
                 self._changed(self._report)
 
-    def _subscribe(self) -> None:
+    def _subscribe(self, connection: libvirt.virConnect) -> None:
         for event, callback in (
             (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._on_lifecycle),
             (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, self._on_reboot),
             (libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, self._on_agent),
             (libvirt.VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, self._on_io_error),
         ):
-            self._connection.domainEventRegisterAny(None, event, callback, None)
+            connection.domainEventRegisterAny(None, event, callback, None)
 
     def _on_lifecycle(self, _conn: object, _dom: object, event: int, detail: int, _opaque: object) -> None:
         if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
@@ -139,13 +228,23 @@ class Hypervisor:
         self._set(guest_rebooted=self._report.guest_rebooted + 1)
 
     def _on_agent(self, _conn: object, _dom: object, state: int, _reason: int, _opaque: object) -> None:
-        self._set(agent_connected=state == libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED)
+        connected = state == libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
+        with self._lock:
+            if self._agent is not None:
+                (self._agent.appeared if connected else self._agent.went)()
+        self._set(agent_connected=connected)
+
+    def _agent_said(self, report: AgentReport) -> None:
+        self._set(agent=report)
+
+    def _access_said(self, report: AccessReport) -> None:
+        self._set(access=report)
 
     def _on_io_error(
-        self, _conn: object, _dom: object, _path: str, alias: str, action: int, why: str, _opaque: object
+        self, _conn: object, _dom: object, _path: str, device: str, action: int, why: str, _opaque: object
     ) -> None:
         if action == libvirt.VIR_DOMAIN_EVENT_IO_ERROR_PAUSE:
-            self._set(paused_on_volume=alias.removeprefix("ua-")[:253], paused_on_no_space=why == "enospc")
+            self._set(paused_on_volume=alias.disk_name(device)[:253], paused_on_no_space=why == "enospc")
             self._look()
 
 
@@ -155,7 +254,12 @@ def _first_report(domain: libvirt.virDomain) -> DomainReport:
     except libvirt.libvirtError as error:
         warn(f"the guest ended at once: {_text(error)}")
         return DomainReport()
-    return DomainReport(machine_type=live.machine, interfaces=live.interfaces, disks=live.disks)
+    return DomainReport(
+        machine_type=live.machine,
+        agent_connected=live.agent_connected,
+        interfaces=live.interfaces,
+        disks=live.disks,
+    )
 
 
 def _destroy(domain: libvirt.virDomain) -> None:

@@ -1,4 +1,4 @@
-"""What the pod's mounted Secrets hold for a cloud-init volume."""
+"""What the pod's mounted Secrets hold for a cloud-init volume and for the guest agent."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ def _part(volume: str, part: str) -> bytes:
         if os.path.isfile(f"{directory}/{name}"):
             return _bounded(f"{directory}/{name}")
     raise CannotBuild(f"its Secret has no key {' or '.join(NAMES[part])}: add one")
+
+
+def read_secret(name: str) -> dict[str, bytes]:
+    """Keys and values of a Secret of access credentials; none where it is not mounted. Raises OSError, CannotBuild."""
+    return {os.path.basename(path): _bounded(path) for path in _keys(paths.access_credential_secret(name))}
 
 
 def _public_keys(guest: Guest, *, no_cloud: bool) -> tuple[str, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from api.access import AccessCredential
 from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import (
     CapabilityCache,
@@ -17,28 +18,48 @@ from virt_ipc.messages import (
     Empty,
     HelloReply,
     HelloRequest,
+    MigrateRequest,
+    MigrationReport,
+    Reason,
+    ReceiveRequest,
     Status,
     SyncRequest,
+    TakeOverRequest,
 )
 from virt_ipc.server import Newest
 from virt_launcher import VERSION
+from virt_launcher.adapters.agent_calls import Agent, AgentCalls
 from virt_launcher.adapters.embed_root import EmbedRoot
 from virt_launcher.adapters.log import Level, log, set_verbosity, warn
-from virt_launcher.plan.life import Life, Stage
+from virt_launcher.adapters.moves import Mover, Moves, Receive
+from virt_launcher.adapters.one_at_a_time import OneAtATime
+from virt_launcher.plan.life import Arrival, Life, Stage
 from virt_model import names
 
 OVER = (Status.SHUTOFF, Status.CRASHED)
 MAX_ERROR = 2048
+ASKING_PATIENCE, ACTING_PATIENCE = 0.5, 2.0
+"""Seconds that a question, or an action, waits for the one before it."""
+
+
+class Built(msgspec.Struct, frozen=True, kw_only=True):
+    """What a VMI becomes here."""
+
+    xml: str
+    """libvirt's domain."""
+    paused: bool = False
+    """It starts paused."""
+    credentials: tuple[AccessCredential, ...] = ()
+    """Keys and passwords that its agent is to set, among others."""
 
 
 class Builder(Protocol):
     """From a request to libvirt's XML; prepares the files on the way. Raises LauncherRefused."""
 
-    def __call__(self, request: SyncRequest) -> tuple[str, bool]:
-        """The XML, and whether the domain starts paused."""
+    def __call__(self, request: SyncRequest) -> Built: ...
 
 
-class Machine(Protocol):
+class Machine(Mover, Protocol):
     """What a Hypervisor does; see `adapters.hypervisor`."""
 
     def create(self, xml: str, *, paused: bool) -> DomainReport: ...
@@ -49,6 +70,9 @@ class Machine(Protocol):
     def reset(self) -> None: ...
     def soft_reboot(self) -> None: ...
     def stats(self) -> DomainStats: ...
+    def answer(self) -> None: ...
+    def agent(self) -> Agent: ...
+    def let_in(self, credentials: Sequence[AccessCredential]) -> None: ...
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +88,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         return names.domain_name(self.namespace, self.name)
 
 
-class Launcher:
+class Launcher(AgentCalls):
     """A LauncherService (see `virt_ipc.server`). Methods are called from several threads."""
 
     def __init__(self, identity: Identity, life: Life, root: EmbedRoot, wake: Callable[[], None]) -> None:
@@ -75,14 +99,17 @@ class Launcher:
         self._wake = wake
         self._lock = threading.RLock()
         self._syncing = threading.Lock()
-        self._counting = threading.Lock()
+        self._asking, self._acting = OneAtATime(ASKING_PATIENCE), OneAtATime(ACTING_PATIENCE)
         self._ready = threading.Event()
         self._machine: Machine | None = None
         self._build: Builder | None = None
+        self._receive: Receive | None = None
+        self._received: Built | None = None
+        self._moves = Moves(self._migrating, self._arriving)
 
-    def equip(self, machine: Machine, build: Builder) -> None:
-        """libvirt is open: from now on a Sync can be served; earlier ones have waited for this."""
-        self._machine, self._build = machine, build
+    def equip(self, machine: Machine, build: Builder, receive: Receive) -> None:
+        """libvirt is loaded: from now on a Sync can be served; earlier ones have waited for this."""
+        self._machine, self._build, self._receive = machine, build, receive
         self._ready.set()
 
     @property
@@ -97,19 +124,19 @@ class Launcher:
             self._life = msgspec.structs.replace(self._life, **changes)
 
     def changed(self, seen: DomainReport) -> None:
-        """The hypervisor saw something. Keeps what only the launcher knows: the pod's stop, the last error."""
+        """The hypervisor saw something. Keeps what only the launcher knows: the pod's stop, the migration."""
         with self._lock:
             over = seen.status in OVER
             now = time.monotonic()
             if over and self._life.stage is not Stage.ENDED:
-                self.note(stage=Stage.ENDED, ended=now)
+                self.note(stage=Stage.ENDED, ended=now, moved=seen.reason is Reason.MIGRATED)
             elif self._life.stage is Stage.AWAITED:
                 self.note(stage=Stage.ALIVE, alive=now)
             known = self.reports.report
-            marked = known.marked_for_graceful_shutdown
+            kept = {"marked_for_graceful_shutdown": known.marked_for_graceful_shutdown, "migration": known.migration}
             if (known.status, known.reason) != (seen.status, seen.reason):
                 log(f"domain is {seen.status} ({seen.reason})")
-            self.reports.publish(msgspec.structs.replace(seen, marked_for_graceful_shutdown=marked, error=""))
+            self.reports.publish(msgspec.structs.replace(seen, error="", **kept))
         self._wake()
 
     def mark_for_graceful_shutdown(self) -> None:
@@ -143,19 +170,26 @@ class Launcher:
                     raise
             return self.reports.report
 
-    def _create(self, request: SyncRequest) -> None:
+    def _may_begin(self) -> None:
+        """Waits until libvirt's code is loaded. Raises LauncherRefused where there shall be no domain any more."""
         if self.life.released or self.life.stopped is not None:
             raise LauncherRefused("the launcher is being stopped")
+        if self._moves.expects or self.life.stage is not Stage.AWAITED:
+            raise LauncherRefused("this launcher has a guest, or waits for one that comes from another node")
         self._ready.wait()
+
+    def _create(self, request: SyncRequest) -> None:
+        self._may_begin()
         assert self._machine is not None and self._build is not None
         set_verbosity(request.options.verbosity)
         started = time.monotonic()
-        xml, paused = self._build(request)
-        built = time.monotonic()
-        log("the domain's XML", Level.DEBUG, xml=xml)
-        self._machine.create(xml, paused=paused)
+        built = self._build(request)
+        ready = time.monotonic()
+        log("the domain's XML", Level.DEBUG, xml=built.xml)
+        self._machine.create(built.xml, paused=built.paused)
         running = time.monotonic()
-        log("domain created", build_s=_ms(built - started), create_s=_ms(running - built))
+        self._machine.let_in(built.credentials)
+        log("domain created", build_s=_ms(ready - started), create_s=_ms(running - ready))
 
     def _failed(self, error: str) -> None:
         warn(f"synchronisation failed: {error}")
@@ -168,14 +202,16 @@ class Launcher:
 
     def shutdown(self, request: Empty) -> Empty:
         """Press the power button."""
-        return self._act(lambda machine: machine.shutdown())
+        return self._act(lambda machine: machine.shutdown()) if self.life.stage is Stage.ALIVE else Empty()
 
     def kill(self, request: Empty) -> Empty:
         """End the guest; where there is none yet there shall be none."""
         with self._syncing:
             if self.life.stage is Stage.AWAITED:
                 return self._release()
-        return self._act(lambda machine: machine.kill())
+        if self._machine is not None and self.life.stage is Stage.ALIVE:
+            self._machine.kill()  # whatever else hangs
+        return Empty()
 
     def delete(self, request: Empty) -> Empty:
         """The handler has seen the end. Raises LauncherRefused while the guest runs."""
@@ -200,21 +236,68 @@ class Launcher:
         """Ask the guest to reboot."""
         return self._act(lambda machine: machine.soft_reboot())
 
+    def receive(self, request: ReceiveRequest) -> Empty:
+        """Prepare the files as for a start, and a libvirtd that waits for the guest."""
+        with self._syncing:
+            if not self._moves.expects:
+                self._may_begin()
+                assert self._build is not None and self._receive is not None
+                set_verbosity(request.options.verbosity)
+                self._received = self._build(SyncRequest(vmi=request.vmi, options=request.options))
+                self._moves.expect(request.migration_uid, self._receive)
+            return Empty()
+
+    def migrate(self, request: MigrateRequest) -> Empty:
+        """Begin to send the guest away."""
+        with self._syncing:
+            if self._machine is None or self.life.stage is Stage.AWAITED:
+                raise LauncherRefused("no guest runs")
+            self._moves.depart(self._machine, request)
+            return Empty()
+
+    def abort_migration(self, request: Empty) -> Empty:
+        """Call the guest back."""
+        self._moves.abort()
+        return Empty()
+
+    def take_over(self, request: TakeOverRequest) -> DomainReport:
+        """Let the guest that was received run here."""
+        with self._syncing:
+            if self._machine is None:
+                raise LauncherRefused("no guest was received")
+            self._moves.take_over(self._machine, self._identity.domain, self._root.adopt, paused=request.paused)
+            if self._received is not None:
+                self._machine.let_in(self._received.credentials)
+                self._received = None  # once: a take-over may be repeated
+            return self.reports.report
+
+    def _migrating(self, report: MigrationReport) -> None:
+        with self._lock:
+            self.reports.publish(msgspec.structs.replace(self.reports.report, migration=report))
+
+    def _arriving(self, arrival: Arrival) -> None:
+        self.note(arrival=arrival)
+        self._wake()
+
     def stats(self, request: Empty) -> DomainStats:
-        """Ask libvirt. One at a time: a hung call must not take a thread more with each scrape."""
+        """Ask libvirt."""
         if self._machine is None or self.life.stage is not Stage.ALIVE:
             raise LauncherRefused("no guest runs")
-        if not self._counting.acquire(blocking=False):
-            raise LauncherRefused("libvirt has not answered the question before yet")
-        try:
+        with self._asking():
             return self._machine.stats()
-        finally:
-            self._counting.release()
+
+    def _agent(self) -> Agent:
+        """Raises LauncherRefused while no guest runs."""
+        if self._machine is None or self.life.stage is not Stage.ALIVE:
+            raise LauncherRefused("no guest runs")
+        return self._machine.agent()
 
     def ping(self, request: Empty) -> Empty:
-        """Answers as long as no call holds the lock for ever."""
-        with self._lock:
-            return Empty()
+        """Answers as long as no call holds the lock for ever, and QEMU answers libvirt."""
+        if self._machine is not None and self.life.stage is Stage.ALIVE:
+            with self._asking():
+                self._machine.answer()
+        return Empty()
 
     def _release(self) -> Empty:
         self.note(released=True)
@@ -222,7 +305,10 @@ class Launcher:
         return Empty()
 
     def _act(self, do: Callable[[Machine], None]) -> Empty:
-        if self._machine is not None and self.life.stage is Stage.ALIVE:
+        """Do it to the running guest. Raises LauncherRefused where none runs: nobody is told that it was done."""
+        if self._machine is None or self.life.stage is not Stage.ALIVE:
+            raise LauncherRefused("no guest runs")
+        with self._acting():
             do(self._machine)
         return Empty()
 

@@ -21,10 +21,10 @@ KINDS = (
 AT_ONCE = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
 
 
-def read(connection: libvirt.virConnect, domain: libvirt.virDomain) -> DomainStats:
-    """Raises libvirt.libvirtError."""
+def read(connection: libvirt.virConnect, domain: libvirt.virDomain, more: Mapping[str, int]) -> DomainStats:
+    """`more` is what was counted elsewhere. Raises libvirt.libvirtError."""
     ((_, found),) = connection.domainListGetStats([domain], KINDS, AT_ONCE)
-    return told(found, domain.XMLDesc(), sum(map(sum, domain.vcpuPinInfo())))
+    return told({**found, **more}, domain.XMLDesc(), sum(map(sum, domain.vcpuPinInfo())))
 
 
 def told(found: Mapping[str, object], xml: str, affinities: int) -> DomainStats:

@@ -83,7 +83,8 @@ def _cloud_init(
         disk = cloud_init.no_cloud(guest, data, secrets)
     else:
         disk = cloud_init.config_drive(guest, data, secrets)
-    path = paths.cloud_init_iso(guest.metadata.namespace, guest.metadata.name, disk.file_name)
+    file_name = cloud_init.file_name(guest, volume.name, disk.file_name)
+    path = paths.cloud_init_iso(guest.metadata.namespace, guest.metadata.name, file_name)
     commands.iso(f"volume {volume.name}", path, disk)
     return Source(image=Image(path=path, format="raw"))
 

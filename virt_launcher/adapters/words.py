@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element, fromstring
 import libvirt
 
 from virt_ipc.messages import DiskReport, InterfaceReport, Reason, Status
+from virt_launcher.plan import alias
 
 STATUS = {
     libvirt.VIR_DOMAIN_NOSTATE: Status.NOSTATE,
@@ -45,6 +46,9 @@ _REASON = {
     (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED): Reason.DESTROYED,
     (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED): Reason.CRASHED,
     (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_FAILED): Reason.CRASHED,
+    (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED): Reason.MIGRATED,
+    (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SAVED): Reason.SAVED,
+    (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT): Reason.FROM_SNAPSHOT,
     (libvirt.VIR_DOMAIN_CRASHED, libvirt.VIR_DOMAIN_CRASHED_PANICKED): Reason.PANICKED,
 }
 
@@ -54,12 +58,16 @@ def reason(state: int, why: int) -> Reason:
     return _REASON.get((state, why), Reason.UNKNOWN)
 
 
+AGENT_CHANNEL = "org.qemu.guest_agent.0"
+
+
 class Live(NamedTuple):
     """What libvirt made of our XML."""
 
     machine: str
     interfaces: list[InterfaceReport]
     disks: list[DiskReport]
+    agent_connected: bool
 
     @classmethod
     def read(cls, xml: str) -> Self:
@@ -69,19 +77,20 @@ class Live(NamedTuple):
             machine=_of(tree, "os/type", "machine"),
             interfaces=[_interface(nic) for nic in tree.iterfind("devices/interface")],
             disks=[_disk(disk) for disk in tree.iterfind("devices/disk")],
+            agent_connected=_of(tree, f"devices/channel/target[@name='{AGENT_CHANNEL}']", "state") == "connected",
         )
 
 
 def names_of_devices(tree: Element) -> dict[str, str]:
     """The VMI's names of NICs and disks, by tap and by target. One that it did not name is not in it."""
-    devices = (*tree.iterfind("devices/interface"), *tree.iterfind("devices/disk"))
-    named = ((_of(device, "target", "dev"), _of(device, "alias", "name")) for device in devices)
-    return {target: alias.removeprefix("ua-") for target, alias in named if alias.startswith("ua-")}
+    named = [(nic, alias.nic_name(_alias(nic))) for nic in tree.iterfind("devices/interface")]
+    named += [(disk, alias.disk_name(_alias(disk))) for disk in tree.iterfind("devices/disk")]
+    return {_of(device, "target", "dev"): name for device, name in named if name}
 
 
 def _interface(nic: Element) -> InterfaceReport:
     return InterfaceReport(
-        name=_name(nic),
+        name=alias.nic_name(_alias(nic)),
         mac=_of(nic, "mac", "address"),
         model=_of(nic, "model", "type"),
         queues=int(_of(nic, "driver", "queues") or 1),
@@ -90,11 +99,13 @@ def _interface(nic: Element) -> InterfaceReport:
 
 
 def _disk(disk: Element) -> DiskReport:
-    return DiskReport(name=_name(disk), target=_of(disk, "target", "dev"), bus=_of(disk, "target", "bus"))
+    return DiskReport(
+        name=alias.disk_name(_alias(disk)), target=_of(disk, "target", "dev"), bus=_of(disk, "target", "bus")
+    )
 
 
-def _name(device: Element) -> str:
-    return _of(device, "alias", "name").removeprefix("ua-")
+def _alias(device: Element) -> str:
+    return _of(device, "alias", "name")
 
 
 def _of(node: Element, path: str, attribute: str) -> str:

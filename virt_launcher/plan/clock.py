@@ -1,21 +1,27 @@
-"""`<clock>`: only there when the VMI sets one; libvirt's own default is UTC."""
+"""`<clock>`: only there when the VMI sets one, or needs Hyper-V's clock; libvirt's own default is UTC."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from api.firmware_clock import Clock, Timer
+import msgspec
+
+from api.firmware_clock import Clock, HypervTimer, Timer
+from virt_launcher.plan import features
 from virt_launcher.plan.given import Given
 from virt_launcher.plan.tree import element, yes_no
 
 
 def clock(given: Given) -> Element | None:
     """The guest's time base and timers."""
-    wanted = given.guest.spec.domain.clock
-    if wanted is None:
+    domain = given.guest.spec.domain
+    wanted, timer = domain.clock or Clock(), (domain.clock and domain.clock.timer) or Timer()
+    if timer.hyperv is None and features.synthetic_timers(domain.features):
+        timer = msgspec.structs.replace(timer, hyperv=HypervTimer())
+    elif domain.clock is None:
         return None
-    return element("clock", _timers(wanted.timer or Timer()), **_offset(wanted))
+    return element("clock", _timers(timer), **_offset(wanted))
 
 
 def _offset(wanted: Clock) -> dict[str, str]:

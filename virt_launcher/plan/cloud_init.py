@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from api.volume import CloudInitConfigDriveSource, CloudInitNoCloudSource
+from api.volume import CloudInitConfigDriveSource, CloudInitNoCloudSource, Volume
 from virt_launcher.plan.guest import Guest
 from virt_launcher.plan.refusal import CannotBuild
 
@@ -31,7 +31,7 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
 
     label: str
     file_name: str
-    """Of the image itself, where the domain expects it."""
+    """Of the image itself, as clients know it; see `file_name` for a guest with several."""
     files: dict[str, bytes]
     """By path in the image, without a leading slash."""
 
@@ -64,6 +64,17 @@ def config_drive(guest: Guest, source: CloudInitConfigDriveSource, secrets: Secr
     files = {f"{latest}/user_data": user or b"", f"{latest}/meta_data.json": _json(meta)}
     files |= _named(f"{latest}/network_data.json", network)
     return Disk(label="config-2", file_name="configdrive.iso", files=_bounded(files))
+
+
+def file_name(guest: Guest, volume: str, usual: str) -> str:
+    """Of the image of a volume: the usual one, `<volume>-<usual>` where another volume of its kind comes before."""
+    kinds = {each.name: each.cloud_init_no_cloud is None for each in guest.spec.volumes if _is_seed(each)}
+    first = next(name for name, kind in kinds.items() if kind == kinds[volume])
+    return usual if volume == first else f"{volume}-{usual}"
+
+
+def _is_seed(volume: Volume) -> bool:
+    return volume.cloud_init_no_cloud is not None or volume.cloud_init_config_drive is not None
 
 
 def _payload(

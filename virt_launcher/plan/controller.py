@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from virt_launcher.plan import disk_target, input
+from virt_launcher.plan import disk_target, input, redirection
 from virt_launcher.plan.given import Given
 from virt_launcher.plan.pci import Wish
 from virt_launcher.plan.tree import element
@@ -37,7 +37,7 @@ def pci_wishes(given: Given) -> list[Wish]:
 def _usb(given: Given) -> bool:
     devices = given.guest.spec.domain.devices
     on_usb = [disk_target.bus(disk) for disk in devices.disks] + [input.bus(wanted) for wanted in devices.inputs]
-    return "usb" in on_usb
+    return "usb" in on_usb or redirection.wanted(given)
 
 
 def _scsi(given: Given) -> bool:

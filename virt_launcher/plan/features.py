@@ -28,6 +28,13 @@ def acpi_on(wanted: Features | None) -> bool:
     return wanted is not None and wanted.acpi is not None and _is_on(wanted.acpi)
 
 
+def synthetic_timers(wanted: Features | None) -> bool:
+    """Hyper-V's timers are on; they count by Hyper-V's clock."""
+    if wanted is None or wanted.hyperv is None or (wanted.hyperv_passthrough and _is_on(wanted.hyperv_passthrough)):
+        return False
+    return wanted.hyperv.synictimer is not None and _is_on(wanted.hyperv.synictimer)
+
+
 def features(given: Given) -> Element | None:
     """The feature switches; the element is only there when the VMI has a features struct."""
     wanted = given.guest.spec.domain.features

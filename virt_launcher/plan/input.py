@@ -5,10 +5,11 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from api.devices import Input
+from virt_launcher.plan import alias
 from virt_launcher.plan.given import Given
 from virt_launcher.plan.pci import Wish
 from virt_launcher.plan.refusal import CannotBuild
-from virt_launcher.plan.tree import alias, element
+from virt_launcher.plan.tree import element
 
 TYPES = ("tablet",)
 BUSES = ("usb", "virtio")
@@ -22,25 +23,27 @@ def bus(wanted: Input) -> str:
     return name
 
 
-def key(wanted: Input) -> str:
-    """How the device is called in a PCI layout."""
-    return f"input {wanted.name}"
+def key(index: int) -> str:
+    """How the device is called in a PCI layout: by its place in the spec, since names may repeat."""
+    return f"input {index}"
 
 
 def pci_wishes(given: Given) -> list[Wish]:
     """The inputs that sit on the PCI bus themselves."""
-    return [Wish(key=key(wanted)) for wanted in given.guest.spec.domain.devices.inputs if bus(wanted) == "virtio"]
+    wanted = given.guest.spec.domain.devices.inputs
+    return [Wish(key=key(index)) for index, each in enumerate(wanted) if bus(each) == "virtio"]
 
 
 def inputs(given: Given, addresses: dict[str, dict[str, str]]) -> list[Element]:
     """Every input of the spec, in its order."""
-    return [_input(wanted, addresses.get(key(wanted))) for wanted in given.guest.spec.domain.devices.inputs]
+    wanted = given.guest.spec.domain.devices.inputs
+    return [_input(given, each, addresses.get(key(index))) for index, each in enumerate(wanted)]
 
 
-def _input(wanted: Input, place: dict[str, str] | None) -> Element:
+def _input(given: Given, wanted: Input, place: dict[str, str] | None) -> Element:
     return element(
         "input",
-        alias(wanted.name),
+        alias.of_other(given.guest, wanted.name),
         element("address", **place) if place else None,
         type_=wanted.type,
         bus=bus(wanted),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from api.network import Interface
+from virt_launcher.plan import alias
 from virt_launcher.plan.given import Given, Nic
 from virt_launcher.plan.pci import Wish
 from virt_launcher.plan.refusal import CannotBuild
-from virt_launcher.plan.tree import alias, boot_order, element
+from virt_launcher.plan.tree import boot_order, element
 
 VIRTIO = "virtio"
 CONVENTIONAL = ("e1000", "rtl8139", "ne2k_pci", "pcnet")
@@ -53,7 +54,7 @@ def _interface(
         element("acpi", index=wanted.acpi_index) if wanted.acpi_index else None,
         boot_order(wanted.boot_order),
         element("rom", enabled="no") if wanted.boot_order is None else None,
-        alias(wanted.name),
+        alias.of_nic(given.guest, wanted.name),
         element("address", **place) if place else None,
         type_="ethernet",
     )

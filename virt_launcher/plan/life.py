@@ -12,6 +12,8 @@ import msgspec
 
 SEEN_BY_HANDLER_SECONDS = 15.0
 """How long the final state is kept for a handler that is away."""
+MOVED_SECONDS = 600.0
+"""The same of a guest that has moved: nobody else knows that it ended here, and the target waits for that word."""
 PRESS_AGAIN_SECONDS = 5.0
 """A guest that is still booting misses the power button: it is pressed again."""
 KILL_MARGIN_SECONDS = 5.0
@@ -29,6 +31,15 @@ class Stage(enum.Enum):
     AWAITED = "awaited"
     ALIVE = "alive"
     ENDED = "ended"
+
+
+class Arrival(enum.Enum):
+    """Whether the awaited domain comes from another node."""
+
+    NONE = "none"
+    UNDER_WAY = "under way"
+    COMPLETE = "complete"
+    """It stands here, paused, and may have ended where it came from: this copy can be the only one."""
 
 
 class Action(enum.Enum):
@@ -56,6 +67,9 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     """When the domain ran."""
     trimmed: bool = False
     ended: float = 0.0
+    moved: bool = False
+    """It ended here because it goes on elsewhere."""
+    arrival: Arrival = Arrival.NONE
     released: bool = False
     """The handler has seen the end, or has said that there shall be no domain."""
     stopped: float | None = None
@@ -89,12 +103,22 @@ def _awaited(life: Life, now: float) -> Step:
     if life.released:
         return Step(action=Action.EXIT, why="virt-handler wants no guest here")
     if life.stopped is not None:
-        return Step(action=Action.EXIT, code=EXIT_STOPPED, why="stopped before there was a guest")
+        return _awaited_and_stopped(life, life.stopped, now)
+    if life.arrival is not Arrival.NONE:
+        return Step()
     left = life.started + life.domain_timeout - now
     if left <= 0:
         why = f"no domain within {life.domain_timeout:.0f} s: is virt-handler running on this node?"
         return Step(action=Action.EXIT, code=EXIT_NO_DOMAIN, why=why)
     return Step(again_in=left)
+
+
+def _awaited_and_stopped(life: Life, stopped: float, now: float) -> Step:
+    """A guest that is here whole is kept for the handler, who may take it over to shut it down, while there is time."""
+    left = stopped + max(life.grace - KILL_MARGIN_SECONDS, 0.0) - now
+    if life.arrival is Arrival.COMPLETE and left > 0:
+        return Step(again_in=left)
+    return Step(action=Action.EXIT, code=EXIT_STOPPED, why="stopped before there was a guest")
 
 
 def _alive(life: Life, now: float) -> Step:
@@ -113,7 +137,7 @@ def _alive(life: Life, now: float) -> Step:
 
 
 def _ended(life: Life, now: float) -> Step:
-    left = life.ended + SEEN_BY_HANDLER_SECONDS - now
+    left = life.ended + (MOVED_SECONDS if life.moved else SEEN_BY_HANDLER_SECONDS) - now
     if life.released or left <= 0:
         return Step(action=Action.EXIT, why="the guest has ended")
     return Step(again_in=left)

@@ -14,7 +14,7 @@ from virt_launcher.plan.tree import element
 def most_bytes(guest: Guest) -> int:
     """The size up to which memory can be plugged in; the size at boot where none can."""
     memory = guest.spec.domain.memory
-    return quantity_bytes(memory.max_guest) if memory and memory.max_guest is not None else guest.memory_bytes
+    return max(guest.memory_bytes, quantity_bytes(memory.max_guest or 0) if memory else 0)
 
 
 def grows(guest: Guest) -> bool:

@@ -22,7 +22,7 @@ SPARE = 1
 LARGE = 2 << 30
 """Bytes of memory at boot above which a guest gets more free ports."""
 MAX_INDEX = 31
-FIRST_ROOT_SLOT = 3
+FIRST_ROOT_SLOT, LAST_ROOT_SLOT = 3, 30
 """Slot 1 is the video card, 2 libvirt's own choice, 0x1f the chipset."""
 
 
@@ -52,7 +52,7 @@ def layout(guest: Guest, nics: list[Wish], others: list[Wish]) -> Layout:
         return Layout(addresses=_chosen(nics + others), controllers=())
     if guest.metadata.annotations.get(labels.PCI_ON_ROOT_COMPLEX) == "true":
         return _on_root(nics + others)
-    ports = _Ports()
+    ports = _Ports(_chosen(nics + others))
     ports.place(nics)
     placeholders = _placeholders(guest, len(nics))
     ports.leave_free(placeholders)
@@ -79,8 +79,9 @@ def _wanted_free(guest: Guest, used: int) -> int:
 class _Ports:
     """Root ports handed out one after the other; the index of a controller is the number of the bus behind it."""
 
-    def __init__(self) -> None:
-        self.addresses: dict[str, dict[str, str]] = {}
+    def __init__(self, chosen: dict[str, dict[str, str]]) -> None:
+        self.addresses = dict(chosen)
+        self._chosen = [(place["bus"], place["slot"]) for place in chosen.values()]
         self.controllers = [element("controller", type_="pci", index=0, model="pcie-root")]
         self.used = 0
         self._bridge = 0
@@ -92,12 +93,9 @@ class _Ports:
 
     def place(self, wishes: list[Wish]) -> None:
         for wish in wishes:
-            if wish.at:
-                self.addresses[wish.key] = parse(wish.at, wish.key)
-            elif wish.conventional:
-                self.addresses[wish.key] = self._behind_bridge()
-            else:
-                self.addresses[wish.key] = at(bus=self._port(), slot=0)
+            if not wish.at:
+                place = self._behind_bridge() if wish.conventional else at(bus=self._port(), slot=0)
+                self.addresses[wish.key] = place
         if self.last > MAX_INDEX:
             raise CannotBuild(f"the guest has {self.used} PCI devices, at most {MAX_INDEX} fit: leave some out")
 
@@ -106,13 +104,21 @@ class _Ports:
             self._add("pcie-root-port")
 
     def _port(self) -> int:
+        """A new port with nothing on it; one that a user chose for a device is made too, and passed over."""
         self.used += 1
-        return self._add("pcie-root-port")
+        while self._is_chosen(at(bus=(bus := self._add("pcie-root-port")), slot=0)):
+            pass
+        return bus
+
+    def _is_chosen(self, place: dict[str, str]) -> bool:
+        return (place["bus"], place["slot"]) in self._chosen
 
     def _behind_bridge(self) -> dict[str, str]:
         if not self._bridge:
             self._bridge = self._add("pcie-to-pci-bridge", at(bus=self._port(), slot=0))
         self._bridge_slots += 1
+        while self._is_chosen(at(bus=self._bridge, slot=self._bridge_slots)):
+            self._bridge_slots += 1
         return at(bus=self._bridge, slot=self._bridge_slots)
 
     def _add(self, model: str, address: dict[str, str] | None = None) -> int:
@@ -124,10 +130,13 @@ class _Ports:
 
 def _on_root(wishes: list[Wish]) -> Layout:
     """Every device on bus 0: what guests of before the root ports expect. Nothing can be plugged in there."""
-    addresses = {
-        wish.key: parse(wish.at, wish.key) if wish.at else at(bus=0, slot=number)
-        for number, wish in enumerate(wishes, FIRST_ROOT_SLOT)
-    }
+    chosen = _chosen(wishes)
+    slots = (at(bus=0, slot=number) for number in range(FIRST_ROOT_SLOT, LAST_ROOT_SLOT + 1))
+    left = [slot for slot in slots if all(slot != {**place, "function": slot["function"]} for place in chosen.values())]
+    others = [wish.key for wish in wishes if wish.key not in chosen]
+    if len(others) > len(left):
+        raise CannotBuild(f"the guest has {len(wishes)} PCI devices, more than the root bus has slots: leave some out")
+    addresses = chosen | dict(zip(others, left, strict=False))
     return Layout(addresses=addresses, controllers=(element("controller", type_="pci", index=0, model="pcie-root"),))
 
 

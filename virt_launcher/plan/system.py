@@ -26,8 +26,9 @@ def sysinfo(given: Given) -> Element:
     return element("sysinfo", system, _chassis(spec.chassis) if spec.chassis else None, type_="smbios")
 
 
-def _chassis(case: Chassis) -> Element:
-    return _block(
+def _chassis(case: Chassis) -> Element | None:
+    """None for a chassis of which nothing is said."""
+    block = _block(
         "chassis",
         manufacturer=case.manufacturer,
         version=case.version,
@@ -35,6 +36,7 @@ def _chassis(case: Chassis) -> Element:
         asset=case.asset,
         sku=case.sku,
     )
+    return block if len(block) else None
 
 
 def _block(tag: str, **entries: str) -> Element:

@@ -32,11 +32,6 @@ def on_off(value: bool) -> str:
     return "on" if value else "off"
 
 
-def alias(name: str) -> Element:
-    """The alias that ties a device to its name in the VMI."""
-    return element("alias", name=f"ua-{name}")
-
-
 def boot_order(order: int | None) -> Element | None:
     """The place of a device in the boot order, if it has one."""
     return None if order is None else element("boot", order=order)

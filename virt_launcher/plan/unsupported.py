@@ -53,7 +53,6 @@ def _devices(domain: DomainSpec) -> Mapping[str, object]:
         "devices.gpus": devices.gpus,
         "devices.hostDevices": devices.host_devices,
         "devices.panicDevices": devices.panic_devices,
-        "devices.clientPassthrough": devices.client_passthrough,
         "devices.sound": devices.sound,
         "devices.tpm": devices.tpm and devices.tpm.enabled is not False,
         "devices.downwardMetrics": devices.downward_metrics,

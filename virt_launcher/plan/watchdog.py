@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
+from virt_launcher.plan import alias
 from virt_launcher.plan.given import Given
 from virt_launcher.plan.pci import Wish
 from virt_launcher.plan.refusal import CannotBuild
-from virt_launcher.plan.tree import alias, element
+from virt_launcher.plan.tree import element
 
 PCI_KEY = "watchdog"
 ACTIONS = ("reset", "poweroff", "shutdown")
@@ -31,7 +32,7 @@ def watchdog(given: Given, addresses: dict[str, dict[str, str]]) -> Element | No
     place = addresses.get(PCI_KEY)
     return element(
         "watchdog",
-        alias(wanted.name),
+        alias.of_other(given.guest, wanted.name),
         element("address", **place) if place else None,
         model="i6300esb",
         action=action,

@@ -154,6 +154,7 @@ _LOW_MEMORY = (
     "vmi:kubevirt_vmi_memory_headroom_ratio:sum < 0.03 and vmi:kubevirt_vmi_swap_traffic_bytes:rate30m < 2048 and "
     "vmi:kubevirt_vmi_pgmajfaults:rate30m < 1"
 )
+_FILLED = "100 * kubevirt_vmi_filesystem_used_bytes / kubevirt_vmi_filesystem_capacity_bytes"
 _THIS_VM = "VM {{ $labels.name }} in namespace {{ $labels.namespace }}"
 
 MACHINES: Final = (
@@ -195,6 +196,18 @@ MACHINES: Final = (
         summary="A guest has next to no memory left.",
         description=f"{_THIS_VM} has had less than 3% of its memory left for half an hour and does not swap.",
         severity=_INFO, hold="30m",
+    ),
+    *(
+        Alert(
+            name="GuestFilesystemAlmostOutOfSpace", expr=_with_vm(f"({_FILLED} {range_})"),
+            summary=f"A file system of a guest is {words} full.",
+            description=f"{_THIS_VM}: {{{{ $labels.mount_point }}}} is filled to {{{{ $value | humanize }}}}%.",
+            severity=severity, hold="5m",
+        )
+        for severity, range_, words in (
+            (_CRITICAL, ">= 95", "95%"),
+            (_WARNING, f">= 85 and {_FILLED} < 95", "85%"),
+        )
     ),
 )  # fmt: skip
 

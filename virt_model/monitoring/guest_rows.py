@@ -83,6 +83,38 @@ STORAGE: Final = tuple(
     )
 )
 
+AGENT: Final = (
+    *(
+        _row(
+            f"filesystem_{what}_bytes", _GAUGE, f"{doc} Told by the guest agent.",
+            "disk_name", "mount_point", "file_system_type", when=When.SOMETIMES,
+        )
+        for what, doc in (
+            ("capacity", "Size of a file system in the guest."),
+            ("used", "Bytes of a file system in the guest that are taken."),
+        )
+    ),
+    *(
+        _row(
+            f"guest_load_{minutes}m", _GAUGE,
+            f"Average number of processes in the guest that run or want to, over {minutes} min. Told by its agent.",
+            when=When.SOMETIMES,
+        )
+        for minutes in (1, 5, 15)
+    ),
+)  # fmt: skip
+
+MIGRATION: Final = tuple(
+    _row(f"migration_{name}", kind, f"{doc} Told by the source while the guest leaves.", when=When.SOMETIMES)
+    for name, kind, doc in (
+        ("data_bytes_total", _COUNTER, "Bytes of memory and disks that a migration has to move."),
+        ("data_processed_bytes", _GAUGE, "Bytes of memory and disks that a migration has moved so far."),
+        ("data_remaining_bytes", _GAUGE, "Bytes of memory and disks that a migration has still to move."),
+        ("dirty_memory_rate_bytes", _GAUGE, "Bytes of memory a second that the guest changes during a migration."),
+        ("memory_transfer_rate_bytes", _GAUGE, "Bytes of memory a second that a migration sends."),
+    )
+)
+
 LAUNCHERS: Final = (
     Row(
         name="podvirt_virt_handler_launchers", kind=_GAUGE, doc="Launchers that this virt-handler is in touch with.",
@@ -95,4 +127,4 @@ LAUNCHERS: Final = (
     ),
 )  # fmt: skip
 
-ROWS: Final = (*CPU, *MEMORY, *NETWORK, *STORAGE, *LAUNCHERS)
+ROWS: Final = (*CPU, *MEMORY, *NETWORK, *STORAGE, *AGENT, *MIGRATION, *LAUNCHERS)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from virt_model.monitoring import component_rows, guest_rows, machine_rows
+from virt_model.monitoring import component_rows, guest_rows, machine_rows, migration_rows
 from virt_model.monitoring.row import Component, Row
 
-ROWS: Final = (*component_rows.ROWS, *machine_rows.ROWS, *guest_rows.ROWS)
+ROWS: Final = (*component_rows.ROWS, *machine_rows.ROWS, *migration_rows.ROWS, *guest_rows.ROWS)
 
 
 def rows_of(component: Component) -> tuple[Row, ...]:

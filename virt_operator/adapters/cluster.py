@@ -106,8 +106,10 @@ class Cluster:
         secrets = {ref.name: body for ref, body in managed.items() if ref.kind == "Secret"}
         bundle = managed.get(Ref("ConfigMap", self._own.namespace, CA_CONFIGMAP), {}).get("data") or {}
         authority = secrets.pop(CA_SECRET, None)
+        present, former = self._facts.authorities(authority) if authority else (None, None)
         return Held(
-            authority=self._facts.authority(authority) if authority else None,
+            authority=present,
+            former=former,
             bundle=pki.authorities(bundle.get(KEY, "")),
             leaves={name: leaf for name, body in secrets.items() if (leaf := self._facts.leaf(body))},
         )

@@ -59,14 +59,15 @@ class Performer:
                     await self._delete(ref, uid)
                 case MakeAuthority(seconds=seconds):
                     LOG.info("making a new certificate authority")
-                    await self._apply(pki.authority_secret(self._namespace, CA_SECRET, _now(), seconds))
+                    before = self._cluster.secret(CA_SECRET)
+                    await self._apply(pki.authority_secret(self._namespace, CA_SECRET, _now(), seconds, before))
                 case Issue(wanted=wanted, seconds=seconds):
                     secret_of_it = about(kind="Secret", namespace=self._namespace, name=wanted.secret)
                     LOG.info("issuing a certificate", extra=secret_of_it)
                     secret = self._cluster.secret(CA_SECRET)
                     if secret is None:
                         raise Conflict(409, "Conflict", "the authority is gone")
-                    signer = pki.Signer(secret)
+                    signer = pki.signer_of(secret, _now())
                     await self._apply(pki.issue_secret(self._namespace, wanted, signer, _now(), seconds))
                 case PatchStatus(ref=ref, version=version, status=status):
                     await self._status(ref, version, status)

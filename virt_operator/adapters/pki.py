@@ -6,6 +6,8 @@ import base64
 import ipaddress
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -13,10 +15,28 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from virt_operator.adapters.secrets import pair_of
-from virt_operator.plan.certificates import BACKDATED, Authority, Leaf, Wanted
+from virt_operator.plan.certificates import BACKDATED, Authority, Leaf, Wanted, signs_from
 from virt_operator.plan.names import MANAGED_LABEL, OPERATOR
 from virt_operator.plan.signing import Asked
 from virt_runtime.resources import Json
+
+FORMER = {"former.crt": "tls.crt", "former.key": "tls.key"}
+"""Where an authority's Secret keeps the pair of the one before."""
+
+
+class Purpose(Enum):
+    """What a certificate is shown for."""
+
+    SERVER = "server"
+    CLIENT = "client"
+    PEER = "peer"  # both: agents serve virt-api, and are each other's clients when a guest moves
+
+
+_USAGES: Final = {
+    Purpose.SERVER: [ExtendedKeyUsageOID.SERVER_AUTH],
+    Purpose.CLIENT: [ExtendedKeyUsageOID.CLIENT_AUTH],
+    Purpose.PEER: [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
+}
 
 
 class Signer:
@@ -37,12 +57,11 @@ class Signer:
         dns: Sequence[str],
         ips: Sequence[str],
         *,
-        client: bool,
+        purpose: Purpose,
         now: datetime,
         seconds: float,
     ) -> bytes:
         """A leaf certificate in PEM, valid at most as long as the authority."""
-        usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         until = min(now + timedelta(seconds=seconds), self.certificate.not_valid_after_utc)
         names: list[x509.GeneralName] = [x509.DNSName(name) for name in dns]
         names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ips]
@@ -50,7 +69,7 @@ class Signer:
             _builder(common_name, self.certificate.subject, public_key, now, until)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(ca=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(_USAGES[purpose]), critical=False)
             .add_extension(_authority_identifier(self.certificate), critical=False)
         )
         if names:
@@ -58,8 +77,20 @@ class Signer:
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def authority_secret(namespace: str, name: str, now: datetime, seconds: float) -> Json:
-    """The Secret of a new self-signed authority."""
+def signer_of(secret: Json, now: datetime) -> Signer:
+    """Who signs now: the former authority as long as not everyone knows the new one, if it is valid that long."""
+    return Signer({"data": _signing_pair(secret, now)})
+
+
+def _signing_pair(secret: Json, now: datetime) -> Json:
+    present, former = Signer(secret).certificate, _former(secret)
+    unknown = now < signs_from(present.not_valid_before_utc)
+    use_former = former is not None and unknown and now < former.certificate.not_valid_after_utc
+    return _former_pair(secret) if use_former else secret["data"]
+
+
+def authority_secret(namespace: str, name: str, now: datetime, seconds: float, before: Json | None = None) -> Json:
+    """The Secret of a new self-signed authority; it keeps who could sign so far, by the Secret `before`."""
     key = ec.generate_private_key(ec.SECP256R1())
     common_name = f"kubevirt.io@{int(now.timestamp())}"
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
@@ -72,14 +103,19 @@ def authority_secret(namespace: str, name: str, now: datetime, seconds: float) -
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return tls_secret(namespace, name, certificate.public_bytes(serialization.Encoding.PEM), key)
+    made = tls_secret(namespace, name, certificate.public_bytes(serialization.Encoding.PEM), key)
+    if before is not None and _usable_authority(before):
+        kept = _signing_pair(before, now)
+        made["data"] |= {old: kept[new] for old, new in FORMER.items()}
+    return made
 
 
 def issue_secret(namespace: str, wanted: Wanted, signer: Signer, now: datetime, seconds: float) -> Json:
     """The Secret of a new certificate with a new key."""
     key = ec.generate_private_key(ec.SECP256R1())
+    purpose = Purpose.CLIENT if wanted.client else Purpose.SERVER
     certificate = signer.sign(
-        key.public_key(), wanted.common_name, wanted.dns, (), client=wanted.client, now=now, seconds=seconds
+        key.public_key(), wanted.common_name, wanted.dns, (), purpose=purpose, now=now, seconds=seconds
     )
     return tls_secret(namespace, wanted.secret, certificate, key)
 
@@ -109,14 +145,16 @@ class FactCache:
     """Facts of the certificates in Secrets, parsed once per version."""
 
     def __init__(self) -> None:
-        self._authorities: dict[str, Authority | None] = {}
+        self._authorities: dict[str, tuple[Authority | None, Authority | None]] = {}
         self._leaves: dict[str, tuple[str, Leaf | None]] = {}
 
-    def authority(self, secret: Json) -> Authority | None:
-        """None where the Secret holds no usable authority: a new one will be made."""
+    def authorities(self, secret: Json) -> tuple[Authority | None, Authority | None]:
+        """The present and the former one. No present one where the Secret holds none that is usable."""
         version = secret["metadata"]["resourceVersion"]
         if version not in self._authorities:
-            self._authorities = {version: _usable_authority(secret)}
+            former = _former(secret)
+            facts = _authority(former.certificate) if former else None
+            self._authorities = {version: (_usable_authority(secret), facts)}
         return self._authorities[version]
 
     def leaf(self, secret: Json) -> Leaf | None:
@@ -203,6 +241,16 @@ def _usable_authority(secret: Json) -> Authority | None:
         return _authority(Signer(secret).certificate)
     except (ValueError, KeyError, x509.ExtensionNotFound):
         return None
+
+
+def _former(secret: Json) -> Signer | None:
+    kept = {"data": _former_pair(secret)}
+    return Signer(kept) if _usable_authority(kept) else None
+
+
+def _former_pair(secret: Json) -> Json:
+    data = secret.get("data") or {}
+    return {new: data[old] for old, new in FORMER.items() if old in data}
 
 
 def _leaf(secret: Json) -> Leaf | None:

@@ -64,7 +64,7 @@ class RequestSigner:
             return None
         if not signing.is_approved(csr):
             csr = await self._condition(csr, "Approved", "asked by virt-handler for its own pod and node")
-        await self._sign(csr, request, asked, pki.Signer(authority))
+        await self._sign(csr, request, asked, pki.signer_of(authority, datetime.now(UTC)))
         LOG.info("certificate request signed", extra=about(csr))
         return None
 
@@ -97,7 +97,7 @@ class RequestSigner:
             asked.common_name,
             asked.dns,
             asked.ips,
-            client=False,
+            purpose=pki.Purpose.PEER,
             now=datetime.now(UTC),
             seconds=seconds,
         )

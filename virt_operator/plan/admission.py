@@ -13,7 +13,7 @@ from virt_model import gates
 
 from . import certificates, desired
 from .patches import PatchError
-from .settings import Images, settings_of
+from .settings import PRODUCT_FIELDS, VERBOSITY_FLAG, Images, is_label_value, settings_of
 
 Json = dict[str, Any]
 BLOCK = "BlockUninstallIfWorkloadsExist"
@@ -47,13 +47,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 def on_create(new: Json, present: Sequence[Json]) -> Answer:
     if any(not each["metadata"].get("deletionTimestamp") for each in present):
         return Answer(refusal="Kubevirt is already created")
-    return Answer(causes=tuple(spec_causes(new)), warnings=_gate_warnings(new, None))
+    return Answer(causes=tuple(spec_causes(new)), warnings=_warnings(new, None))
 
 
 def on_update(new: Json, old: Json) -> Answer:
     if new["metadata"].get("deletionTimestamp"):
         return Answer()  # only finalizers go now
-    return Answer(causes=tuple(spec_causes(new)), warnings=_gate_warnings(new, old))
+    return Answer(causes=tuple(spec_causes(new)), warnings=_warnings(new, old))
 
 
 def moved_placements(new: Json, old: Json) -> dict[str, Json]:
@@ -80,6 +80,20 @@ def probe_deployment(namespace: str, placement: Json) -> Json:
             "template": {"metadata": {"labels": labels}, "spec": spec},
         },
     }
+
+
+def _warnings(new: Json, old: Json | None) -> tuple[str, ...]:
+    return (*_gate_warnings(new, old), *_product_warnings(new, old or {}))
+
+
+def _product_warnings(new: Json, old: Json) -> tuple[str, ...]:
+    spec, before = new.get("spec") or {}, old.get("spec") or {}
+    said = {field: str(spec.get(field) or "") for field in PRODUCT_FIELDS if spec.get(field) != before.get(field)}
+    return tuple(
+        f"spec.{field} has no effect: {text} cannot be the value of a label"
+        for field, text in said.items()
+        if text and not is_label_value(text)
+    )
 
 
 def _gate_warnings(new: Json, old: Json | None) -> tuple[str, ...]:
@@ -109,7 +123,15 @@ def on_delete(old: Json, workloads: Mapping[str, int]) -> Answer:
 
 def spec_causes(kubevirt: Json) -> list[Cause]:
     spec = kubevirt.get("spec") or {}
-    checks: tuple[Callable[[Json], list[Cause]], ...] = (_rotation, _replicas, _tls, _overhead, _unsupported)
+    checks: tuple[Callable[[Json], list[Cause]], ...] = (
+        _rotation,
+        _replicas,
+        _tls,
+        _overhead,
+        _flags,
+        _counts,
+        _unsupported,
+    )
     found = [cause for check in checks for cause in check(spec)]
     return found or _patches(kubevirt)
 
@@ -173,9 +195,30 @@ def _overhead(spec: Json) -> list[Cause]:
     return [cause] if wrong else []
 
 
+def _flags(spec: Json) -> list[Cause]:
+    said = (spec.get("customizeComponents") or {}).get("flags") or {}
+    path = "spec.customizeComponents.flags"
+    return [
+        Cause(f"{path}.{component}.{flag}", f"the verbosity is a number from 0 to 9, not {text!r}")
+        for component, flags in said.items()
+        for flag, text in (flags or {}).items()
+        if flag.lower() == VERBOSITY_FLAG and not (len(text) == 1 and text in "0123456789")
+    ]
+
+
+def _counts(spec: Json) -> list[Cause]:
+    """What counts something is not negative; a schema of CRDs has no word for that type."""
+    migrations = (spec.get("configuration") or {}).get("migrations") or {}
+    named = ("parallelMigrationsPerCluster", "parallelOutboundMigrationsPerNode")
+    return [
+        Cause(f"spec.configuration.migrations.{name}", f"{name} must be greater than or equal to 0, got {count}")
+        for name in named
+        if (count := migrations.get(name)) is not None and count < 0
+    ]
+
+
 #: fields whose effect is not built yet: refused where set, never silently ignored
 UNSUPPORTED: tuple[tuple[str, ...], ...] = (
-    ("customizeComponents", "flags"),
     ("workloadUpdateStrategy", "workloadUpdateMethods"),
     ("synchronizationPort",),
     ("configuration", "mediatedDevicesConfiguration"),

@@ -4,7 +4,8 @@
  authority (168 h) ──signs──► serving and client certificates (24 h);  both renewed in the last fifth of their life
 ```
 A new authority is published in `ca-bundle` beside the old one first, and signs only after TRUST_DELAY, when every
-component has read it; the old one stays in the bundle until it expires. So no handshake ever meets an unknown issuer.
+component has read it. Until then the old one signs, whose key is kept for that; it stays in the bundle until it
+expires. So no handshake ever meets an unknown issuer.
 """
 
 from __future__ import annotations
@@ -77,9 +78,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """All certificates that are there: `bundle` is what the `ca-bundle` lists."""
+    """All certificates that are there: `former` is the authority before, `bundle` what the `ca-bundle` lists."""
 
     authority: Authority | None = None
+    former: Authority | None = None
     bundle: tuple[Authority, ...] = ()
     leaves: Mapping[str, Leaf] = {}
 
@@ -138,19 +140,24 @@ def plan(needed: Sequence[Wanted], held: Held, terms: Terms, now: datetime) -> C
     authority = held.authority
     if authority is None or now >= _ca_due(authority, terms):
         return CertificatePlan(make_authority=True, again_in=0)
-    trusted = _trusted(authority, held.bundle, now)
+    trusted = _trusted(authority, (*held.bundle, held.former) if held.former else held.bundle, now)
     issue = tuple(each for each in needed if _must_issue(each, held.leaves.get(each.secret), trusted, terms, now))
     dues = [_ca_due(authority, terms), *(each.not_after for each in held.bundle)]
     dues += [_leaf_due(leaf, terms) for leaf in held.leaves.values()]
     if any(leaf.issuer_id != authority.id for leaf in held.leaves.values()):
-        dues.append(authority.not_before + BACKDATED + TRUST_DELAY)
+        dues.append(signs_from(authority.not_before))
     upcoming = [(due - now).total_seconds() for due in dues if due > now]
     return CertificatePlan(trusted=trusted, issue=issue, again_in=max(1.0, min(upcoming, default=3600.0)))
 
 
-def _trusted(authority: Authority, bundle: Sequence[Authority], now: datetime) -> tuple[Authority, ...]:
-    former = [each for each in bundle if each.id != authority.id and each.not_after > now]
-    return (authority, *former)
+def signs_from(not_before: datetime) -> datetime:
+    """When everyone knows the authority that is valid from then on."""
+    return not_before + BACKDATED + TRUST_DELAY
+
+
+def _trusted(authority: Authority, known: Sequence[Authority], now: datetime) -> tuple[Authority, ...]:
+    former = {each.id: each for each in known if each.id != authority.id and each.not_after > now}
+    return (authority, *former.values())
 
 
 def _must_issue(needed: Wanted, leaf: Leaf | None, trusted: Sequence[Authority], terms: Terms, now: datetime) -> bool:
@@ -161,7 +168,7 @@ def _must_issue(needed: Wanted, leaf: Leaf | None, trusted: Sequence[Authority],
     if leaf.issuer_id == trusted[0].id:
         return False
     known = any(leaf.issuer_id == each.id for each in trusted)
-    return not known or now >= trusted[0].not_before + BACKDATED + TRUST_DELAY
+    return not known or now >= signs_from(trusted[0].not_before)
 
 
 def _ca_due(authority: Authority, terms: Terms) -> datetime:
@@ -173,8 +180,13 @@ def _leaf_due(leaf: Leaf, terms: Terms) -> datetime:
 
 
 def _due(not_before: datetime, not_after: datetime, duration: timedelta, renew_before: timedelta) -> datetime:
-    """A shorter duration than the one it was made with counts from when it was made."""
-    return min(not_after, not_before + BACKDATED + duration) - renew_before
+    """A shorter duration than the one it was made with counts from when it was made.
+
+    What lives shorter, because its authority ends before, is renewed in the same share of its life.
+    """
+    made = not_before + BACKDATED
+    life = min(not_after - made, duration)
+    return made + life - renew_before * (life / duration)
 
 
 def _span(text: str | None, default: timedelta) -> timedelta:

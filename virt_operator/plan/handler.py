@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .names import CA_CONFIGMAP, HANDLER, HANDLER_ACCOUNT, LAUNCHER, PORT
-from .pods import ca_volume, field_env, labels, mount, placed, pod_labels, probes, requests
+from .pods import ca_volume, command_line, field_env, labels, mount, placed, pod_labels, probes, requests
 from .settings import Settings
 from .workloads import CONSOLE_PORT
 
@@ -32,7 +32,7 @@ def daemonset(settings: Settings) -> Json:
             "selector": {"matchLabels": labels(HANDLER)},
             "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}},
             "template": {
-                "metadata": {"labels": pod_labels(HANDLER)},
+                "metadata": {"labels": pod_labels(HANDLER, settings)},
                 "spec": placed(spec, settings.workloads, settings),
             },
         },
@@ -45,8 +45,7 @@ def _container(settings: Settings) -> Json:
         "name": HANDLER,
         "image": settings.images.ref(HANDLER),
         "imagePullPolicy": settings.pull_policy,
-        "command": [HANDLER],
-        "args": _args(settings, launcher),
+        **command_line(HANDLER, _args(settings, launcher), settings),
         "env": [
             field_env("NODE_NAME", "spec.nodeName"),
             field_env("MY_POD_IP", "status.podIP"),

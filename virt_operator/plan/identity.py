@@ -47,7 +47,7 @@ def marked(body: Json, settings: Settings) -> Json:
         REGISTRY: settings.images.prefix,
         IDENTIFIER: deployment_id(settings),
     }
-    labels = {**(metadata.get("labels") or {}), MANAGED_LABEL: OPERATOR}
+    labels = {**(metadata.get("labels") or {}), **settings.product_labels, MANAGED_LABEL: OPERATOR}
     whole = {**body, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
     # The identifier alone is no reason to write: it changes with every setting, the object perhaps not.
     del annotations[IDENTIFIER]
@@ -62,6 +62,8 @@ def hash_of(body: Json) -> str:
 
 def contains(actual: Any, desired: Any) -> bool:
     """Whether every field of `desired` is in `actual` with that value; the server may have added others."""
+    if actual == desired:
+        return True  # the usual case, and much quicker than field by field
     if isinstance(desired, dict):
         return isinstance(actual, dict) and all(
             contains(actual.get(key), value) for key, value in desired.items() if not _empty(value)
@@ -72,7 +74,7 @@ def contains(actual: Any, desired: Any) -> bool:
             and len(actual) == len(desired)
             and all(contains(one, other) for one, other in zip(actual, desired, strict=True))
         )
-    return bool(actual == desired)
+    return False
 
 
 def _empty(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from .names import PORT, PRIORITY_CLASS, ROLE_LABEL
@@ -29,8 +30,17 @@ def labels(component: str) -> dict[str, str]:
     return {ROLE_LABEL: component}
 
 
-def pod_labels(component: str) -> dict[str, str]:
-    return {ROLE_LABEL: component, "prometheus.kubevirt.io": "true", "name": component}
+def pod_labels(component: str, settings: Settings) -> dict[str, str]:
+    return {ROLE_LABEL: component, "prometheus.kubevirt.io": "true", "name": component, **settings.product_labels}
+
+
+def command_line(component: str, args: Sequence[str], settings: Settings) -> Json:
+    """Command and arguments of a container; a flag that users set replaces ours. `args`: flag, value, and so on."""
+    flags = settings.flags.get(component, {})
+    pairs = zip(args[::2], args[1::2], strict=True)
+    kept = [word for flag, value in pairs if flag.removeprefix("--") not in flags for word in (flag, value)]
+    added = [word for flag, value in sorted(flags.items()) for word in (f"--{flag}", value) if word]
+    return {"command": [component, *added], "args": kept}
 
 
 def probes(liveness_delay: int = 15) -> Json:

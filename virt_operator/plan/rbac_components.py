@@ -46,14 +46,18 @@ def _granted(name: str, namespace: str, everywhere: list[Json], here: list[Json]
 
 
 def _api(namespace: str) -> list[Json]:
-    """Webhooks read; subresources patch the VM; identity is checked by SubjectAccessReview."""
+    """Webhooks read, and mark a VMI whose pod is evicted; subresources patch the VM; identity is checked by
+    SubjectAccessReview.
+    """
     everywhere = [
         rule(KUBEVIRT, ("virtualmachines", "virtualmachineinstances"), ("get", "list", "patch")),
         rule(KUBEVIRT, ("virtualmachines/status",), ("patch",)),
         rule(KUBEVIRT, ("virtualmachineinstancemigrations",), ("get", "list", "create")),
+        rule("", ("pods",), ("get",)),
         _CONFIGURATION,
+        _EVENTS,
     ]
-    here = [rule("", ("pods",), ("get", "list")), _CA]
+    here = [rule("", ("pods",), ("list",)), _CA]
     subject = account(API_ACCOUNT, namespace)
     return [
         *_granted(API_ACCOUNT, namespace, everywhere, here),
@@ -70,6 +74,8 @@ def _controller(namespace: str) -> list[Json]:
         rule(KUBEVIRT, ("virtualmachineinstances",), (*READ, "create", "patch", "delete")),
         rule(KUBEVIRT, ("virtualmachineinstancereplicasets",), (*READ, "patch")),
         rule(KUBEVIRT, ("virtualmachineinstancereplicasets/status",), ("patch",)),
+        rule(KUBEVIRT, ("virtualmachineinstancemigrations",), (*READ, "create", "patch", "delete")),
+        rule(KUBEVIRT, ("virtualmachineinstancemigrations/status",), ("patch",)),
         rule(
             KUBEVIRT,
             (

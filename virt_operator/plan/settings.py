@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
+
+from virt_model.config import FLAGGED
 
 Json = dict[str, Any]
 
 DEFAULT_PREFIX: Final = "localhost/podvirt"
 DEFAULT_TAG: Final = "v0.1.0"
 DEFAULT_NAMESPACE: Final = "kubevirt"
+#: what podvirt is a part of, for who looks for all that belongs to it: the fields, and the labels they become
+PRODUCT_FIELDS: Final = {
+    "productName": "app.kubernetes.io/part-of",
+    "productVersion": "app.kubernetes.io/version",
+    "productComponent": "app.kubernetes.io/component",
+}
+DEFAULT_COMPONENT: Final = "kubevirt"
+_LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+#: a flag that components read from the KubeVirt object while they run, beside their other log settings
+VERBOSITY_FLAG: Final = "v"
 
 
 class Images(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +80,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     infra: Placement = Placement()
     workloads: Placement = Placement()
     patches: tuple[Patch, ...] = ()
+    flags: dict[str, dict[str, str]] = {}
+    """More words for a component's command line, by the component's name; `v` is not among them."""
+    product_labels: dict[str, str] = {}
     aggregate_roles: bool = True
 
     def config_text(self) -> str:
@@ -79,7 +95,7 @@ def settings_of(kubevirt: Json, namespace: str, own_images: Images) -> Settings:
     spec = kubevirt.get("spec") or {}
     infra, workloads = spec.get("infra") or {}, spec.get("workloads") or {}
     configuration = spec.get("configuration") or {}
-    patches = (spec.get("customizeComponents") or {}).get("patches") or ()
+    custom = spec.get("customizeComponents") or {}
     return Settings(
         namespace=namespace,
         images=Images(
@@ -92,7 +108,28 @@ def settings_of(kubevirt: Json, namespace: str, own_images: Images) -> Settings:
         workloads=Placement.of(workloads.get("nodePlacement") or {}),
         patches=tuple(
             Patch(kind=each["resourceType"], name=each["resourceName"], type=each["type"], patch=each["patch"])
-            for each in patches
+            for each in custom.get("patches") or ()
         ),
+        flags=_flags(custom.get("flags") or {}),
+        product_labels=_product_labels(spec),
         aggregate_roles=configuration.get("roleAggregationStrategy") != "Manual",
     )
+
+
+def _flags(said: Json) -> dict[str, dict[str, str]]:
+    """Lower case, as the original has it."""
+    listed = {
+        FLAGGED[key]: {name.lower(): text for name, text in flags.items() if name.lower() != VERBOSITY_FLAG}
+        for key, flags in said.items()
+        if key in FLAGGED and flags
+    }
+    return {component: flags for component, flags in listed.items() if flags}
+
+
+def is_label_value(text: str) -> bool:
+    return bool(_LABEL_VALUE.fullmatch(text))
+
+
+def _product_labels(spec: Json) -> dict[str, str]:
+    said = {"productComponent": DEFAULT_COMPONENT} | {field: spec[field] for field in PRODUCT_FIELDS if spec.get(field)}
+    return {PRODUCT_FIELDS[field]: text for field, text in said.items() if is_label_value(text)}

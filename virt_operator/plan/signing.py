@@ -15,7 +15,7 @@ from .names import HANDLER, HANDLER_ACCOUNT, HANDLER_CN, HANDLER_SIGNER
 Json = dict[str, Any]
 NODE_CLAIM: Final = "authentication.kubernetes.io/node-name"
 POD_CLAIM: Final = "authentication.kubernetes.io/pod-name"
-USAGES: Final = frozenset({"digital signature", "key encipherment", "server auth"})
+USAGES: Final = frozenset({"digital signature", "key encipherment", "server auth", "client auth"})
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

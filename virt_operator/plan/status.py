@@ -4,6 +4,8 @@
 |---|---|---|---|---|
 | DEPLOYING | False | True | False | DeploymentInProgress |
 | READY | True | False | False | AllComponentsReady |
+| WEAKENED (a pod is missing) | True | False | True | ComponentsNotReady |
+| DOWN (a component has no pod) | False | True | True | ComponentsNotReady |
 | UPDATING | True | True | True | UpdateInProgress |
 | DELETING | False | False | True | DeletionInProgress |
 | FAILED | False | False | True | DeploymentFailed |
@@ -27,6 +29,8 @@ Json = dict[str, Any]
 class Situation(Enum):
     DEPLOYING = "DEPLOYING"
     READY = "READY"
+    WEAKENED = "WEAKENED"
+    DOWN = "DOWN"
     UPDATING = "UPDATING"
     DELETING = "DELETING"
     FAILED = "FAILED"
@@ -36,10 +40,14 @@ class Situation(Enum):
 CLAIMS: Final = {
     Situation.DEPLOYING: (FALSE, TRUE, FALSE, "DeploymentInProgress"),
     Situation.READY: (TRUE, FALSE, FALSE, "AllComponentsReady"),
+    Situation.WEAKENED: (TRUE, FALSE, TRUE, "ComponentsNotReady"),
+    Situation.DOWN: (FALSE, TRUE, TRUE, "ComponentsNotReady"),
     Situation.UPDATING: (TRUE, TRUE, TRUE, "UpdateInProgress"),
     Situation.DELETING: (FALSE, FALSE, TRUE, "DeletionInProgress"),
     Situation.FAILED: (FALSE, FALSE, TRUE, "DeploymentFailed"),
 }
+#: all that was asked for is there and works
+_ARRIVED: Final = (Situation.READY, Situation.WEAKENED)
 
 #: what has a generation worth showing, and its API group
 _GENERATIONS: Final = {
@@ -51,18 +59,14 @@ _GENERATIONS: Final = {
 }
 
 
-def is_available(status: Json) -> bool:
-    return model.is_true(status.get("conditions") or [], "Available")
-
-
 def conditions_for(old: model.Conditions, situation: Situation, message: str, now: str) -> list[Json]:
     """`message` says what is awaited or what failed. `now` is RFC 3339."""
     available, progressing, degraded, reason = CLAIMS[situation]
-    if situation is Situation.READY:
-        message = "All components are ready."
+    if situation in _ARRIVED:
+        message = message or "All components are ready."
         old = model.drop(old, "Synchronized")
         old = _put(old, "Created", TRUE, "AllResourcesCreated", "All resources were created.", now)
-    elif situation is Situation.UPDATING:
+    elif situation in (Situation.UPDATING, Situation.DOWN):
         old = model.drop(old, "Created", "Synchronized")
     elif situation is Situation.FAILED:
         old = _put(old, "Synchronized", FALSE, reason, message, now)
@@ -94,14 +98,14 @@ def installing(
     target = _versions(settings)
     new = {
         **old,
-        "phase": "Deployed" if situation is Situation.READY or old.get("phase") == "Deployed" else "Deploying",
+        "phase": "Deployed" if situation in _ARRIVED or old.get("phase") == "Deployed" else "Deploying",
         "operatorVersion": operator_version,
         "defaultArchitecture": architecture,
         "conditions": conditions_for(old.get("conditions") or [], situation, message, now),
         "generations": _generations(actual),
         **{f"target{name}": value for name, value in target.items()},
     }
-    if situation is Situation.READY:
+    if situation in _ARRIVED:
         new |= {f"observed{name}": value for name, value in target.items()}
         new["observedGeneration"] = kubevirt["metadata"].get("generation", 1)
     return new

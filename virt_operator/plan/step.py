@@ -10,6 +10,7 @@ A settled installation plans nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from . import certificates, desired, removal, rollout, status
 from .actions import Action, Apply, Delete, Issue, MakeAuthority, PatchStatus, Plan, SetFinalizers
 from .bundle import bundle_object, bundle_text
 from .certificates import Authority
-from .identity import Ref, contains, hash_of, ref_of
+from .identity import Ref, contains, deployment_id, hash_of, ref_of
 from .names import CA_CONFIGMAP
 from .observed import Observed
 from .patches import PatchError
@@ -110,22 +111,24 @@ def _may(ref: Ref, seen: Observed, stale: frozenset[Ref]) -> bool:
 def _situation(
     seen: Observed, kubevirt: Json, settings: Settings, wanted: dict[Ref, Json], *, pending: bool
 ) -> tuple[status.Situation, str]:
-    """Installing and updating wait for every pod; what is installed stays ready while each component has one."""
+    """What is asked for anew has arrived when every pod is as it should be; then one of each component is enough."""
     old = kubevirt.get("status") or {}
-    installed = old.get("observedKubeVirtVersion")
-    up_to_date = not pending and installed == settings.images.tag
-    serving = up_to_date and status.is_available(old)
-    missing = [
-        wrong for ref in sorted(wanted) if (wrong := rollout.problem(ref, seen.managed.get(ref), serving=serving))
-    ]
-    if not pending and not missing:
-        return status.Situation.READY, ""
+    missing = _first(rollout.problem, wanted, seen) or ("objects are being written" if pending else "")
     if pending and seen.failure:
         return status.Situation.FAILED, seen.failure
-    message = missing[0] if missing else "objects are being written"
-    if not installed or up_to_date:
-        return status.Situation.DEPLOYING, message
-    return status.Situation.UPDATING, message
+    if not old.get("observedKubeVirtVersion"):
+        return (status.Situation.DEPLOYING, missing) if missing else (status.Situation.READY, "")
+    if outage := _first(rollout.outage, wanted, seen):
+        return status.Situation.DOWN, outage
+    if missing and (pending or old.get("observedDeploymentID") != deployment_id(settings)):
+        return status.Situation.UPDATING, missing
+    weakness = _first(rollout.weakness, wanted, seen)
+    return (status.Situation.WEAKENED, weakness) if weakness else (status.Situation.READY, "")
+
+
+def _first(wrong: Callable[[Ref, Json | None], str | None], wanted: dict[Ref, Json], seen: Observed) -> str:
+    found = (wrong(ref, seen.managed.get(ref)) for ref in sorted(wanted))
+    return next((text for text in found if text), "")
 
 
 def _status(

@@ -6,7 +6,8 @@ import base64
 from typing import Any, NamedTuple
 
 from api.crd.kinds import KINDS, Kind
-from virt_model.idle_kinds import PLAINLY_REFUSED, creation_path
+from virt_model.idle_kinds import IDLE_KINDS, creation_path
+from virt_model.names import LAUNCHER_PREFIX
 
 from .names import API_SERVICE, ROLE_LABEL, WEBHOOK_SERVICE
 
@@ -25,6 +26,8 @@ class Hook(NamedTuple):
     group: str = "kubevirt.io"
     versions: tuple[str, ...] = ("v1alpha3", "v1")
     domain: str = "kubevirt.io"  # of the hook's own name, which people read in a refusal
+    side_effects: str = "None"
+    condition: str = ""  # in CEL: what the API server need not ask about, and so cannot fail to
 
 
 MUTATING = (
@@ -38,6 +41,16 @@ MUTATING = (
     Hook("migrations-mutator", "/migration-mutate-create", ("CREATE",), "virtualmachineinstancemigrations"),
 )
 VALIDATING = (
+    Hook(
+        "virt-launcher-eviction-interceptor",
+        "/pod-eviction-validate",
+        ("CREATE",),
+        "pods/eviction",
+        group="",
+        versions=("v1",),
+        side_effects="NoneOnDryRun",
+        condition=f"request.name.startsWith('{LAUNCHER_PREFIX}')",
+    ),
     Hook(
         "virtualmachineinstances-create-validator",
         "/virtualmachineinstances-validate-create",
@@ -93,7 +106,7 @@ def _refusing(row: Kind) -> Hook:
     )
 
 
-REFUSING = tuple(_refusing(KINDS[kind]) for kind in PLAINLY_REFUSED)
+REFUSING = tuple(_refusing(KINDS[kind]) for kind in IDLE_KINDS)
 OPERATOR_HOOKS = (
     Hook("kubevirt-validator", "/kubevirt-validate-delete", ("DELETE",), "kubevirts"),
     Hook("kubevirt-update-validator", "/kubevirt-validate-update", ("UPDATE",), "kubevirts"),
@@ -127,6 +140,7 @@ def _configuration(kind: str, name: str, hooks: tuple[Hook, ...], service: str, 
 
 
 def _webhook(hook: Hook, service: str, namespace: str, ca: bytes) -> Json:
+    only = [{"name": "only-ours", "expression": hook.condition}] if hook.condition else []
     return {
         "name": f"{hook.name}.{hook.domain}",
         "admissionReviewVersions": ["v1"],
@@ -145,6 +159,7 @@ def _webhook(hook: Hook, service: str, namespace: str, ca: bytes) -> Json:
                 "scope": "*",
             }
         ],
-        "sideEffects": "None",
+        "sideEffects": hook.side_effects,
         "timeoutSeconds": 10,
+        **({"matchConditions": only} if only else {}),
     }

@@ -3,6 +3,8 @@
 from typing import Any
 
 TINY = "localhost/podvirt/guest-tiny:v0.1.0"
+AGENT = "#!/bin/sh\noptional guest-agent\n"
+"""User data that starts its guest agent."""
 
 
 def vmi_spec(
@@ -28,6 +30,15 @@ def vmi_spec(
     if grace is not None:
         spec["terminationGracePeriodSeconds"] = grace
     return spec
+
+
+def diskless(machine: dict[str, Any], node: str = "") -> dict[str, Any]:
+    """The same VM or VMI without any disk, on that node: its firmware runs, which is enough where nobody asks it."""
+    spec = machine["spec"].get("template", machine)["spec"]
+    spec["volumes"] = spec["domain"]["devices"]["disks"] = []
+    if node:
+        spec["nodeSelector"] = {"kubernetes.io/hostname": node}
+    return machine
 
 
 def vmi(name: str, namespace: str, **options: Any) -> dict[str, Any]:

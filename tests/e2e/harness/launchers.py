@@ -3,10 +3,15 @@
 from .cluster import Cluster
 
 LAUNCHER = "^/usr/bin/python3.*virt-launcher"
-_KILL = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '{match}' && kill -9 ${{p#/proc/}}; done; true"
+QEMU = "^/usr/bin/qemu-system"
+_KILL = (
+    "for p in /proc/[0-9]*; do "
+    "tr '\\0' ' ' < $p/cmdline | grep -q '{match}' && kill -{signal} ${{p#/proc/}}; "
+    "done; true"
+)
 
 
-def kill_in_launcher(cluster: Cluster, namespace: str, pod: str, match: str) -> None:
-    """SIGKILL for the processes of the compute container whose command line matches."""
-    script = _KILL.format(match=match)
+def kill_in_launcher(cluster: Cluster, namespace: str, pod: str, match: str, signal: str = "KILL") -> None:
+    """A signal for the processes of the compute container whose command line matches."""
+    script = _KILL.format(match=match, signal=signal)
     cluster.try_kubectl("-n", namespace, "exec", pod, "-c", "compute", "--", "sh", "-c", script, seconds=30)

@@ -41,7 +41,7 @@ def call(
     cluster: Cluster, method: str, path: str, body: Any = None, *, upgrade: bool = False, seconds: float = 60.0
 ) -> Answer:
     """One request as the kubeconfig's user. `upgrade`: for a WebSocket; the answer is then that of a refusal."""
-    server, context = _access(cluster)
+    server, context = access(cluster)
     connection = http.client.HTTPSConnection(server, context=context, timeout=seconds)
     try:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -59,7 +59,7 @@ def one(namespace: str, kind: str, name: str) -> str:
 
 
 @cache
-def _access(cluster: Cluster) -> tuple[str, ssl.SSLContext]:
+def access(cluster: Cluster) -> tuple[str, ssl.SSLContext]:
     config = json.loads(cluster.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
     there, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     context = ssl.create_default_context(cadata=_text(there["certificate-authority-data"]))

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from images.guests import cpio, disk, grub, kernel, tiny
+from images.guests import cpio, disk, grub, kernel, optional, tiny
 from images.host import HostError
 from images.tree import Entry
 
-SCRIPTS = [path for path in tiny.FILES.rglob("*") if path.is_file() and path.read_bytes().startswith(b"#!")]
+FILES = [path for folder in (tiny.FILES, optional.FILES) for path in folder.rglob("*") if path.is_file()]
+SCRIPTS = [path for path in FILES if path.read_bytes().startswith(b"#!")]
 
 
 def members(archive: bytes) -> dict[str, tuple[int, bytes]]:
@@ -163,3 +164,10 @@ def test_runcmd_runs(tmp_path: Path) -> None:
         "two": "two\n",
         "three": "three\nfour\n",
     }
+
+
+@pytest.mark.parametrize("name", optional.PARTS)
+def test_a_part_can_be_started(name: str) -> None:
+    files = optional.overlay(optional.FILES / name)
+    assert files[f"usr/libexec/optional/{name}"].mode == 0o755
+    assert all(not entry.is_directory for entry in files.values())

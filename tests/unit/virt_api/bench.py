@@ -72,7 +72,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         running = asyncio.ensure_future(serve(kube, Metrics(rows_of(Component.API)), flags, port.set_result))
         try:
-            made.url = f"https://localhost:{await asyncio.wait_for(port, 5)}"
+            made.url = f"https://localhost:{await asyncio.wait_for(port, 60)}"
             yield made
         finally:
             running.cancel()
@@ -111,8 +111,7 @@ async def _sessions(
     )
     made = []
     for certificate in certificates:
-        context = ssl.create_default_context()
-        cluster_ca.configure_trust(context)
+        context = ssl.create_default_context(cadata=cluster_ca.cert_pem.bytes().decode())
         if certificate is not None:
             certificate.configure_cert(context)
         connector = aiohttp.TCPConnector(ssl=context)
@@ -165,13 +164,20 @@ async def _handler(ca: trustme.CA) -> AsyncIterator[tuple[None, int]]:
         return socket
 
     async def act(request: web.Request) -> web.Response:
-        ACTED.append(request.path)
+        ACTED.append(request.path_qs)
         if request.match_info["name"] == "deaf":
             return web.Response(status=400, text='server error. command Pause failed: "no"\n')
         return web.Response()
 
+    async def answer(request: web.Request) -> web.Response:
+        if request.match_info["name"] == "deaf":
+            return web.Response(status=400, text="the guest agent cannot be asked: silence\n")
+        return web.json_response({"asked": request.match_info["question"]})
+
     app = web.Application()
-    app.router.add_get("/v1/namespaces/{ns}/virtualmachineinstances/{name}/{stream:console|vnc}", console)
+    one = "/v1/namespaces/{ns}/virtualmachineinstances/{name}"
+    app.router.add_get(one + "/{stream:console|vnc}", console)
+    app.router.add_get(one + "/{question:guestosinfo|userlist|filesystemlist}", answer)
     app.router.add_put("/v1/namespaces/{ns}/virtualmachineinstances/{name}/{action}", act)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -190,5 +196,7 @@ def vm(strategy: str = "Halted") -> dict[str, Any]:
     return {"metadata": {"name": "x"}, "spec": {"runStrategy": strategy}}
 
 
-def vmi(name: str = "x", phase: str = "Running", node: str = "node01") -> dict[str, Any]:
-    return {"metadata": {"name": name, "uid": "u1"}, "spec": {}, "status": {"phase": phase, "nodeName": node}}
+def vmi(name: str = "x", phase: str = "Running", node: str = "node01", *conditions: str) -> dict[str, Any]:
+    listed = [{"type": each, "status": "True"} for each in conditions]
+    status = {"phase": phase, "nodeName": node, **({"conditions": listed} if listed else {})}
+    return {"metadata": {"name": name, "uid": "u1"}, "spec": {}, "status": status}

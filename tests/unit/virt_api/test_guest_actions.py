@@ -1,4 +1,4 @@
-"""Pause, unpause, reset and soft reboot: every reason to refuse, and that nothing else is refused."""
+"""Actions on guests and questions to them: every reason to refuse, and that nothing else is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from virt_api.plan.guest_actions import GUEST_ACTIONS
+from virt_api.plan.guest_actions import GUEST_ACTIONS, ask
+from virt_api.plan.options import FreezeOptions, seconds_frozen
+from virt_api.plan.status import CallFailed
 
 CONFLICT = 'Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io "x": '
 FORBIDDEN = 'virtualmachineinstance.kubevirt.io "x" is forbidden: '
@@ -30,6 +32,7 @@ def test_a_guest_that_does_not_run_is_left_alone(action: str, phase: str) -> Non
     [
         ("pause", vmi("Paused"), 409, f"{CONFLICT}VMI is already paused"),
         ("unpause", vmi(), 409, f"{CONFLICT}VMI is not paused"),
+        ("freeze", vmi(), 409, f"{CONFLICT}VMI does not have guest agent connected"),
         ("softreboot", vmi("Paused", "AgentConnected"), 409, f"{CONFLICT}VMI is paused"),
         (
             "softreboot",
@@ -58,9 +61,36 @@ def test_refusals(action: str, seen: dict[str, Any], code: int, message: str) ->
         ("unpause", vmi("Paused")),
         ("reset", vmi()),
         ("reset", vmi("Paused")),
+        ("freeze", vmi("AgentConnected")),
+        ("unfreeze", vmi()),
         ("softreboot", vmi()),
         ("softreboot", vmi("AgentConnected", **NO_ACPI)),
     ],
 )
 def test_allowed(action: str, seen: dict[str, Any]) -> None:
     assert GUEST_ACTIONS[action](seen) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        (vmi("AgentConnected", phase="Scheduled"), "VMI is not running"),
+        (vmi(), "VMI does not have guest agent connected"),
+        (vmi("AgentConnected"), ""),
+    ],
+)
+def test_an_agent_is_asked_only_where_it_listens(seen: dict[str, Any], message: str) -> None:
+    failure = ask(seen)
+    assert (failure.message if failure else "") == (CONFLICT + message if message else "")
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("", 0), ("0s", 0), ("5m0s", 300), ("1500ms", 1.5)])
+def test_a_guest_stays_frozen_for_so_long(said: str, seconds: float) -> None:
+    assert seconds_frozen(FreezeOptions(unfreeze_timeout=said)) == seconds
+
+
+@pytest.mark.parametrize("said", ["soon", "-1s", "25h"])
+def test_nonsense_about_how_long_is_a_bad_request(said: str) -> None:
+    with pytest.raises(CallFailed, match="unfreezeTimeout: ") as failed:
+        seconds_frozen(FreezeOptions(unfreeze_timeout=said))
+    assert failed.value.failure.code == 400

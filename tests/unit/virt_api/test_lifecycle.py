@@ -113,6 +113,17 @@ def test_a_shorter_grace_period_is_written_first() -> None:
     assert outcome(stop, machine("Always", NONE), StopOptions(grace_period=5)) == [{"runStrategy": "Halted"}]
 
 
+def test_a_grace_period_is_for_one_vmi_and_taken_back_where_it_stands() -> None:
+    asked = machine("Manual", ALIVE, grace=60)
+    write = stop(asked, StopOptions(grace_period=0))[0]
+    assert asked.vmi is not None
+    successor = {**asked.vmi, "metadata": {"name": "x", "uid": "u2"}}
+    overtaken = {**asked.vmi, "spec": {"terminationGracePeriodSeconds": 5}}
+    for ops, found in ((write.ops, successor), (write.undo, successor), (write.undo, overtaken)):
+        with pytest.raises(jsonpatch.JsonPatchTestFailed):
+            jsonpatch.apply_patch(found, list(ops))
+
+
 @pytest.mark.parametrize(
     ("grace", "asked", "fine"), [(60, 10, True), (10, 10, False), (None, 29, True), (None, 30, False)]
 )

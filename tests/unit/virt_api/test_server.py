@@ -125,14 +125,15 @@ async def test_documents_are_for_everybody(tmp_path: Path) -> None:
 
         names = [entry["name"] for entry in (await read(SUBRESOURCES))["resources"]]
         vmi = ("vnc", "vnc/screenshot", "console", "portforward", "backup", "redefine-checkpoint", "pause", "unpause")
+        asked = ("guestosinfo", "userlist", "filesystemlist")
         later = ("addvolume", "removevolume", "objectgraph", "sev/fetchcertchain", "sev/querylaunchmeasurement")
         last = ("sev/setupsession", "sev/injectlaunchsecret", "evacuate/cancel")
         vm = ("start", "stop", "restart", "migrate", "expand-spec", "objectgraph", "evacuate/cancel")
         assert names == [
             "expand-vm-spec",
-            *(f"virtualmachineinstances/{name}" for name in (*vmi, "reset", "softreboot")),
+            *(f"virtualmachineinstances/{name}" for name in (*vmi, "freeze", "unfreeze", "reset", "softreboot")),
             *(f"virtualmachines/{name}" for name in vm),
-            *(f"virtualmachineinstances/{name}" for name in (*later, *last)),
+            *(f"virtualmachineinstances/{name}" for name in (*asked, *later, *last)),
         ]
         assert (await read("/apis/subresources.kubevirt.io"))["preferredVersion"]["version"] == "v1"
         assert (await read(f"{SUBRESOURCES}alpha3/version"))["gitVersion"].startswith("v")
@@ -169,6 +170,9 @@ async def test_an_action_is_done_by_the_guests_node(tmp_path: Path) -> None:
         root = "/v1/namespaces/ns/virtualmachineinstances/x"
         assert [f"{root}/pause", f"{root}/softreboot"] == ACTED
         assert api.reviews[-1]["spec"]["resourceAttributes"]["subresource"] == "softreboot"
+        api.fake.put(VMIS, vmi("x", "Running", "node01", "AgentConnected"))
+        assert await put("x", "freeze", b'{"unfreezeTimeout":"90s"}') == (200, "")
+        assert ACTED[-1] == f"{root}/freeze?unfreezeAfter=90"
         why = 'unexpected return code 400 (400 Bad Request), message: server error. command Pause failed: "no"'
         assert await put("deaf", "pause") == (500, f"Internal error occurred: {why}")
         assert await put("lost", "reset") == (

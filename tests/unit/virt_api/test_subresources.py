@@ -98,7 +98,7 @@ async def test_an_evacuation_is_called_off(tmp_path: Path) -> None:
         code, _, _ = await ask(
             api, "PUT", "virtualmachineinstances/x/evacuate/cancel", {"evacuationNodeName": "node02"}
         )
-        assert code == 422
+        assert code == 409
         options = {"evacuationNodeName": "node01"}
         assert (await ask(api, "PUT", "virtualmachineinstances/x/evacuate/cancel", options))[0] == 200
         assert "evacuationNodeName" not in api.stored(f"{VMIS}/x")["status"]
@@ -130,3 +130,28 @@ async def test_devices_that_no_guest_has(tmp_path: Path) -> None:
             async with api.front.get(path, headers=headers) as answer:
                 assert answer.status == code
                 assert (await answer.json())["message"].endswith(message)
+
+
+async def test_a_guest_agent_is_asked_by_its_node(tmp_path: Path) -> None:
+    heard = ("Running", "node01", "AgentConnected")
+    async with bench(tmp_path) as api:
+        for question in ("guestosinfo", "userlist", "filesystemlist"):
+            path = f"virtualmachineinstances/x/{question}"
+            missing = (500, "text/plain", 'virtualmachineinstance.kubevirt.io "x" not found')
+            assert await ask(api, "GET", path) == missing
+            api.fake.put(VMIS, vmi())
+            code, kind, said = await ask(api, "GET", path)
+            assert (code, kind, said.rpartition(": ")[2]) == (
+                500, "text/plain", "VMI does not have guest agent connected",
+            )  # fmt: skip
+            api.fake.put(VMIS, vmi("x", *heard))
+            assert await ask(api, "GET", path) == (200, "application/json", {"asked": question})
+            assert reviewed(api) == ("get", "virtualmachineinstances", question, "x")
+            api.fake.remove(f"{VMIS}/x")
+        api.fake.put(VMIS, vmi("deaf", *heard))
+        code, _, status = await ask(api, "GET", "virtualmachineinstances/deaf/guestosinfo")
+        assert (code, status["message"]) == (
+            500,
+            "Internal error occurred: unexpected return code 400 (400 Bad Request), message: "
+            "the guest agent cannot be asked: silence",
+        )

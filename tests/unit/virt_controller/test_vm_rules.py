@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from api.lens_patch import apply_patch
 from api.time import format_time
 from tests.unit.virt_controller.objects import NOW, vm, vm_world, vmi
 from virt_controller.plan import backoff, strategy, vm_start
 from virt_controller.plan import vm as planner
-from virt_controller.plan.actions import Create, Delete, Kind, Patch, Question, Refusal
+from virt_controller.plan.actions import SETTLED, Create, Delete, Kind, Patch, Question, Refusal
 from virt_controller.plan.printable import LADDER, Case, printable_status
 from virt_controller.plan.strategy import TABLE, State, Verb
 from virt_model.phases import PrintableStatus, RunStrategy
+from virt_model.seen import Vm
 
 START = {"action": "Start"}
 STOP = {"action": "Stop", "uid": "vmi-uid"}
@@ -78,27 +80,61 @@ def test_a_failed_start_is_counted_once() -> None:
     assert backoff.start_failure(vm("Manual", {"startFailure": first}), failed, NOW) is None
 
 
-CASES: list[tuple[PrintableStatus, dict[str, Any], Any]] = [
-    (PrintableStatus.TERMINATING, {"deletionTimestamp": "x"}, vmi("Running")),
-    (PrintableStatus.STOPPING, {}, vmi("Running", deletionTimestamp="x")),
-    (PrintableStatus.MIGRATING, {}, vmi("Running", {"migrationState": {"startTimestamp": "t"}})),
-    (PrintableStatus.PAUSED, {}, vmi("Running", {"conditions": [{"type": "Paused", "status": "True"}]})),
-    (PrintableStatus.RUNNING, {}, vmi("Running")),
-    (PrintableStatus.STARTING, {}, vmi("Scheduled")),
-    (PrintableStatus.STARTING, {}, None),
-    (PrintableStatus.STOPPED, {}, vmi("Succeeded", ran=True)),
+def _claim(type_: str, status: str, reason: str = "") -> dict[str, Any]:
+    return {"type": type_, "status": status, "reason": reason}
+
+
+_PAUSED, _UNPLACED = _claim("Paused", "True"), _claim("PodScheduled", "False", "Unschedulable")
+_MOVING = {"migrationState": {"startTimestamp": "t"}}
+#: the contract's order: in each line everything of the lines below holds too, and does not count
+LINES: list[tuple[str, dict[str, Any], Any]] = [
+    (
+        "Terminating",
+        {"deletionTimestamp": "x"},
+        vmi("Running", {**_MOVING, "conditions": [_PAUSED]}, deletionTimestamp="x"),
+    ),
+    ("Stopping", {}, vmi("Running", {**_MOVING, "conditions": [_PAUSED]}, deletionTimestamp="x")),
+    ("Migrating", {}, vmi("Running", {**_MOVING, "conditions": [_PAUSED]})),
+    ("Unknown", {}, vmi("Running", {"conditions": [_PAUSED, _claim("Synchronized", "Unknown", "LauncherSilent")]})),
+    ("Paused", {}, vmi("Running", {"conditions": [_PAUSED]})),
+    ("Running", {}, vmi("Running", {"conditions": [_claim("Synchronized", "False", "FailedPvcNotFound")]})),
+    (
+        "ErrorPvcNotFound",
+        {},
+        vmi("Pending", {"conditions": [_claim("Synchronized", "False", "FailedPvcNotFound"), _UNPLACED]}),
+    ),
+    (
+        "ErrorUnschedulable",
+        {},
+        vmi("Scheduling", {"conditions": [_claim("Synchronized", "False", "ErrImagePull"), _UNPLACED]}),
+    ),
+    ("ErrImagePull", {}, vmi("Scheduling", {"conditions": [_claim("Synchronized", "False", "ErrImagePull")]})),
+    ("ImagePullBackOff", {}, vmi("Scheduling", {"conditions": [_claim("Synchronized", "False", "ImagePullBackOff")]})),
+    ("Starting", {}, vmi("Scheduling", {"conditions": [_claim("Synchronized", "False", "other")]})),
+    ("Starting", {}, vmi("Scheduled")),
+    ("Starting", {}, None),
+    ("ErrorUnschedulable", {}, vmi("Failed", {"conditions": [_UNPLACED]})),
+    ("Stopped", {}, vmi("Succeeded", ran=True)),
+    ("Unknown", {}, vmi("Unknown", ran=True)),
 ]
-for word in ("ErrImagePull", "ImagePullBackOff", "FailedPvcNotFound"):
-    shown = PrintableStatus.PVC_NOT_FOUND if word == "FailedPvcNotFound" else PrintableStatus(word)
-    unsynced = [{"type": "Synchronized", "status": "False", "reason": word}]
-    CASES.append((shown, {}, vmi("Scheduling", {"conditions": unsynced})))
 
 
-@pytest.mark.parametrize(("expected", "metadata", "instance"), CASES)
-def test_printable_status(expected: PrintableStatus, metadata: dict[str, Any], instance: Any) -> None:
+@pytest.mark.parametrize(("expected", "metadata", "instance"), LINES, ids=[line[0] for line in LINES])
+def test_the_first_line_that_holds_is_shown(expected: str, metadata: dict[str, Any], instance: Any) -> None:
     machine = vm("Always", **metadata)
-    verb = strategy.decide(machine, instance)
-    assert printable_status(Case(vm=machine, vmi=instance, verb=verb, now=NOW)) is expected
+    verb = Verb.STOP if machine.deleting else strategy.decide(machine, instance)
+    assert printable_status(Case(vm=machine, vmi=instance, verb=verb, now=NOW)) == expected
+
+
+def test_a_receiver_waits() -> None:
+    case = Case(vm=vm("WaitAsReceiver"), vmi=None, verb=Verb.REST, now=NOW)
+    assert printable_status(case) is PrintableStatus.WAITING_FOR_RECEIVER
+
+
+def test_every_word_of_the_contract_is_shown_but_those_of_data_volumes() -> None:
+    missing = {"DataVolumeError", "Provisioning", "WaitingForVolumeBinding"}
+    assert {status.value for status, _ in LADDER} == {each.value for each in PrintableStatus} - missing
+    assert len(PrintableStatus) == 17
 
 
 def test_a_start_that_waits_shows_as_a_crash_loop() -> None:
@@ -109,8 +145,8 @@ def test_a_start_that_waits_shows_as_a_crash_loop() -> None:
 
 
 def test_the_ladder_has_each_word_once_and_an_end() -> None:
-    words = [status for status, _ in LADDER]
-    assert len(words) == len(set(words)) and words[-1] is PrintableStatus.UNKNOWN
+    *words, last = [status for status, _ in LADDER]
+    assert len(words) == len(set(words)) and last is PrintableStatus.UNKNOWN
 
 
 def test_a_start_asks_then_keeps_the_spec_then_makes_the_vmi() -> None:
@@ -154,9 +190,34 @@ def test_an_orphan_maker_lets_go_at_once() -> None:
     assert action.ops[-1] == {"op": "replace", "path": "/metadata/finalizers", "value": ["orphan"]}
 
 
-def test_a_vmi_of_nobody_is_adopted() -> None:
+LEAVING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+
+
+def test_who_holds_a_deletion_back_is_said_once() -> None:
+    """First of the VMI, which the VM waits for, then of the VM itself, which we let go nevertheless."""
+    held = vmi("Succeeded", ran=True, **LEAVING, finalizers=["example.com/net"])
+    seen = vm_world(vm("Always", {"runStrategy": "Always"}, **LEAVING), held, live=True)
+    told = planner.plan(seen).action
+    assert isinstance(told, Patch) and told.subresource == "status"
+    text = "the VirtualMachineInstance a cannot go: it is held by the finalizer example.com/net"
+    assert [(each.type, each.reason, each.message) for each in told.events] == [("Warning", "FailedDelete", text)]
+    after = Vm(apply_patch(seen.vm.raw, told.ops))
+    assert [each["message"] for each in after.conditions if each["type"] == "Failure"] == [text]
+    assert planner.plan(vm_world(after, held, live=True)) == SETTLED
+
+    own = vm("Always", {}, **LEAVING, finalizers=["example.com/backup", "kubevirt.io/virtualMachineControllerFinalize"])
+    told = planner.plan(vm_world(own, live=True)).action
+    assert isinstance(told, Patch) and told.events[0].message.startswith("the VirtualMachine a cannot go")
+    after = Vm(apply_patch(own.raw, told.ops))
+    action = planner.plan(vm_world(after, live=True)).action
+    assert isinstance(action, Patch) and action.ops[-1]["value"] == ["example.com/backup"]
+
+
+@pytest.mark.parametrize("strategy_", ["Always", "Manual", "Halted"])
+def test_a_vmi_of_nobody_is_adopted(strategy_: str) -> None:
     lonely = vmi("Running", ownerReferences=[])
-    action = planner.plan(vm_world(vm("Always"), lonely, live=True)).action
+    assert planner.plan(vm_world(vm(strategy_), lonely)).ask is Question.LIVE
+    action = planner.plan(vm_world(vm(strategy_), lonely, live=True)).action
     assert isinstance(action, Patch) and action.kind is Kind.VMI
     assert action.ops[-1]["path"] == "/metadata/ownerReferences"
 
@@ -169,11 +230,12 @@ def test_a_changed_template_asks_for_a_restart() -> None:
     action = planner.plan(vm_world(machine, running, started_spec=other, started_spec_asked=True)).action
     assert isinstance(action, Patch)
     values = {op["path"]: op.get("value") for op in action.ops}
-    assert "RestartRequired" in [each["type"] for each in values["/status/conditions"]]
+    told = {each["type"]: each.get("message") for each in values["/status/conditions"]}
+    assert told["RestartRequired"] == (
+        "a non-live-updatable field was changed in the template spec: domain.cpu.cores, domain.devices, "
+        "domain.memory.guest"
+    )
     assert values["/status/observedGeneration"] == 1
-    same = planner.plan(vm_world(machine, running, started_spec=machine.spec, started_spec_asked=True)).action
-    assert isinstance(same, Patch)
-    assert {op["path"]: op.get("value") for op in same.ops}["/status/observedGeneration"] == 2
 
 
 def test_news_that_is_overtaken_at_once_is_held_back_but_not_for_long() -> None:

@@ -13,9 +13,10 @@ from api.time import format_time
 from tests.unit.virt_controller.objects import NOW, pod, vmi, vmi_world
 from virt_controller.plan import node, patch
 from virt_controller.plan import vmi as planner
-from virt_controller.plan.actions import Create, Delete, Kind, Merge, Patch, Question, Refusal
-from virt_controller.plan.node import NodeWorld
+from virt_controller.plan.actions import Create, Delete, Kind, Merge, Patch, Plan, Question, Refusal
+from virt_controller.plan.node import NodeWorld, out
 from virt_model import labels
+from virt_model.runner import ANNOTATION
 from virt_model.seen import Seen
 
 Json = dict[str, Any]
@@ -110,18 +111,37 @@ def test_after_hand_over_patches_test_what_they_replace() -> None:
 def test_a_missing_pod_is_looked_for_before_anything_fails() -> None:
     for phase in ("Scheduling", "Scheduled", "Running"):
         assert planner.plan(vmi_world(vmi(phase))).ask is Question.LIVE
-        assert _values(planner.plan(vmi_world(vmi(phase), live=True)).action)["/status/phase"] == "Failed"
+    assert _values(planner.plan(vmi_world(vmi("Scheduling"), live=True)).action)["/status/phase"] == "Failed"
 
 
-def test_a_pod_that_went_politely_leaves_the_handler_a_moment() -> None:
-    going = [{"type": "Ready", "status": "False", "reason": "PodTerminating"}]
-    told = planner.plan(vmi_world(vmi("Running", {"conditions": going}, ran=True), live=True)).action
-    found = _values(told)["/status/conditions"]
-    assert found[0]["reason"] == "PodNotExists"
-    world = vmi_world(vmi("Running", {"conditions": found}, ran=True), live=True)
-    assert planner.plan(world).action is None and planner.plan(world).again_in == pytest.approx(5.0)
-    later = vmi_world(vmi("Running", {"conditions": found}, ran=True), live=True, now=NOW + 6)
-    assert _values(planner.plan(later).action)["/status/phase"] == "Failed"
+@pytest.mark.parametrize("phase", ["Scheduled", "Running"])
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("deleted", [{}, {"deletionTimestamp": "x"}])
+def test_a_pod_that_is_gone_proves_nothing_of_its_guest(phase: str, lost: bool, deleted: Json) -> None:
+    """Its node may not have heard of it."""
+    told = planner.plan(vmi_world(vmi(phase, **deleted), live=True, node_lost=lost)).action
+    values = _values(told)
+    assert values["/status/phase"] == phase and values["/status/conditions"][0]["reason"] == "PodNotExists"
+    shown = vmi(phase, {"conditions": values["/status/conditions"]}, **deleted)
+    assert planner.plan(vmi_world(shown, live=True, node_lost=lost, now=NOW + 1000)) == Plan()
+    failed = planner.plan(vmi_world(shown, live=True, node_lost=lost, node_out="it was deleted")).action
+    assert isinstance(failed, Patch)
+    assert (_values(failed)["/status/phase"], _values(failed)["/status/reason"]) == ("Failed", "NodeOutOfService")
+    assert [event.reason for event in failed.events] == ["NodeOutOfService"]
+
+
+def _tainted(ready: str, *taints: str) -> Seen:
+    conditions = [{"type": "Ready", "status": ready}]
+    return Seen({"spec": {"taints": [{"key": key} for key in taints]}, "status": {"conditions": conditions}})
+
+
+def test_a_node_is_out_by_its_taint_unless_its_kubelet_answers() -> None:
+    assert [bool(out(_tainted(ready, labels.OUT_OF_SERVICE_TAINT))) for ready in ("True", "False", "Unknown")] == [
+        False,
+        True,
+        True,
+    ]
+    assert out(_tainted("Unknown", "node.kubernetes.io/unreachable")) == "" and out(None)
 
 
 def test_an_ended_launcher_counts_as_failure_only_after_a_while() -> None:
@@ -235,3 +255,38 @@ def test_a_tested_patch_gives_the_new_object_or_fails_on_another(old: Json, new:
     stranger = {**before, "metadata": {**METADATA["metadata"], "uid": "other"}}
     with pytest.raises(PatchError):
         apply_patch(stranger, ops)
+
+
+def test_the_pod_that_counts_is_the_runner_whatever_a_migration_left() -> None:
+    moved = vmi("Running", ran=True, annotations={ANNOTATION: "2:new"})
+    left, new = pod("Succeeded", uid="pod-uid"), pod("Running", node="node2", name="target", uid="new")
+    assert vmi_world(moved, left, new).pod == new
+    gone = planner.plan(vmi_world(moved, left, live=True)).action
+    found = _values(gone)["/status/conditions"]
+    assert found[0]["reason"] == "PodNotExists", "what is left of the source is no pod of the guest"
+    target = pod("Running", name="target", uid="new", labels={labels.MIGRATION_JOB_UID: "job"})
+    coming = vmi_world(vmi("Running", ran=True), pod("Running", status=GATED, **LABELLED), target)
+    assert coming.pod is not None and coming.pod.uid == "pod-uid"
+    opened = planner.plan(coming).action
+    assert not isinstance(opened, Merge), "the target's gate stays closed"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_guest_that_waits_at_its_target_is_not_given_up(lost: bool) -> None:
+    state = {"migrationState": {"migrationUid": "job", "targetNodeDomainReadyTimestamp": "T"}}
+    ended = {**GATED, "containerStatuses": [{"name": "compute", "state": {"terminated": {}}}]}
+    moving = vmi("Running", state, ran=True)
+    source = pod("Succeeded", status=ended, **LABELLED)
+    assert planner.plan(vmi_world(moving, source, node_lost=lost, now=NOW + 1000)).action is None
+    over = vmi("Running", {"migrationState": {**state["migrationState"], "completed": True}}, ran=True)
+    given_up = planner.plan(vmi_world(over, source, node_lost=True)).action
+    assert _values(given_up)["/status/phase"] == "Failed"
+
+
+def test_a_deleted_vmi_takes_all_its_pods_along() -> None:
+    leaving = vmi("Running", ran=True, deletionTimestamp=format_time(NOW), annotations={ANNOTATION: "2:new"})
+    left, new = pod("Succeeded", uid="pod-uid"), pod("Running", node="node2", name="target", uid="new")
+    first = planner.plan(vmi_world(leaving, left, new)).action
+    assert isinstance(first, Delete) and first.uid == "pod-uid"
+    second = planner.plan(vmi_world(leaving, new)).action
+    assert isinstance(second, Delete) and second.uid == "new"

@@ -20,6 +20,8 @@ import grpc.aio
 from tests.fakes.kube import FakeKube, fake_kube
 from tests.fakes.waiting import until
 from virt_handler import main as handler
+from virt_handler.adapters.guest import OpenEnd
+from virt_handler.plan.migration_role import Move
 from virt_model import labels, names
 from virt_model.monitoring.row import Component
 from virt_model.monitoring.table import rows_of
@@ -31,6 +33,16 @@ NAMESPACE = "default"
 VMIS = f"/apis/kubevirt.io/v1/namespaces/{NAMESPACE}/virtualmachineinstances"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 REPOSITORY = Path(__file__).parents[3]
+
+
+class NoRelays:
+    """No guest moves in these worlds."""
+
+    async def open_source(self, move: Move, socket_path: str) -> OpenEnd:
+        raise OSError("no way leads out of here")
+
+    async def open_target(self, move: Move, socket_path: str, pod_uid: str) -> OpenEnd:
+        raise OSError("no way leads here")
 
 
 class NodeWorld:
@@ -124,7 +136,7 @@ class NodeWorld:
             capabilities_dir=self.root / "capabilities", max_devices=3, launcher_image="launcher:1",
         )  # fmt: skip
         self.metrics = Metrics(rows_of(Component.HANDLER))
-        node = handler.Node(self._client, self.metrics, flags, kvm_usable=False)
+        node = handler.Node(self._client, self.metrics, flags, kvm_usable=False, relays=NoRelays())
         task = asyncio.create_task(node.run())
         try:
             await until(lambda: task.done() or node.unhealthy() is None)

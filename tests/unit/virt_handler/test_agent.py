@@ -12,6 +12,9 @@ import pytest
 from tests.fakes.waiting import until
 from tests.unit.virt_handler.node_world import NAMESPACE, NodeWorld, kubelet, node_world
 from virt_handler.adapters.guest_actions import ActionFailed
+from virt_handler.adapters.session import Session
+from virt_handler.plan import guest
+from virt_ipc import client
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not os.path.exists("/dev/net/tun") or not shutil.which("unshare"),
@@ -72,13 +75,36 @@ async def test_plain_life(world: NodeWorld) -> None:
 
 async def test_deaf_guest_is_killed_when_its_grace_is_over(world: NodeWorld) -> None:
     async with world.agent():
-        vmi = world.add_vmi("a", terminationGracePeriodSeconds=1)
+        vmi = world.add_vmi("a", terminationGracePeriodSeconds=2)
         world.start_launcher(world.add_pod(vmi), "deaf")
         world.schedule("a")
         await until(lambda: world.phase("a") == "Running")
         world.delete("a")
         await until(lambda: world.phase("a") == "Failed")
         await until(lambda: ("Deleted", "VirtualMachineInstance stopping") in world.events())
+
+
+async def test_a_launcher_that_hangs_is_told_of_until_it_answers(
+    world: NodeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "PULSE", 0.05)
+    monkeypatch.setattr(client, "SHORT", 0.2)
+    monkeypatch.setattr(guest, "SILENT_AFTER", 0.1)
+
+    def claims() -> list[str]:
+        listed = world.vmi("a")["status"].get("conditions", [])
+        return [each["status"] for each in listed if each["type"] == "Synchronized"]
+
+    async with world.agent():
+        launcher = world.start_launcher(world.add_pod(world.add_vmi("a")))
+        world.schedule("a")
+        await until(lambda: world.phase("a") == "Running")
+        launcher.send_signal(signal.SIGSTOP)
+        await until(lambda: claims() == ["Unknown"])
+        assert world.phase("a") == "Running"
+        launcher.send_signal(signal.SIGCONT)
+        await until(lambda: claims() == [])
+        assert [reason for reason, _ in world.events()].count("LauncherSilent") == 1
 
 
 async def test_no_grace_no_signal(world: NodeWorld) -> None:
@@ -111,7 +137,7 @@ async def test_pause_and_unpause_are_done_shown_and_told(world: NodeWorld) -> No
         world.start_launcher(world.add_pod(vmi))
         uid = vmi["metadata"]["uid"]
         with pytest.raises(ActionFailed, match="no launcher"):
-            await node.actions.do("nobody", "pause")
+            await node.actions.do("nobody", "pause", {})
         world.schedule("a")
         await until(lambda: world.phase("a") == "Running")
 
@@ -119,15 +145,15 @@ async def test_pause_and_unpause_are_done_shown_and_told(world: NodeWorld) -> No
             listed = world.vmi("a")["status"]["conditions"]
             return [(each["reason"], each["message"]) for each in listed if each["type"] == "Paused"]
 
-        await node.actions.do(uid, "pause")
+        await node.actions.do(uid, "pause", {})
         await until(lambda: paused() == [("PausedByUser", "VMI was paused by user")])
         assert world.phase("a") == "Running"
-        await node.actions.do(uid, "unpause")
+        await node.actions.do(uid, "unpause", {})
         await until(lambda: paused() == [])
         await until(lambda: ("Unpaused", "VirtualMachineInstance unpaused") in world.events())
         assert ("Paused", "VirtualMachineInstance paused") in world.events()
         with pytest.raises(ActionFailed, match=r'^server error\. command Reset failed: "libvirt: the button'):
-            await node.actions.do(uid, "reset")
+            await node.actions.do(uid, "reset", {})
         assert not [reason for reason, _ in world.events() if reason == "Reset"]
 
 

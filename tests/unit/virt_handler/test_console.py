@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +17,7 @@ from virt_handler.adapters import streams
 from virt_handler.adapters.console import CLIENT_NAME, console_app
 from virt_handler.adapters.guest_actions import ActionFailed
 from virt_handler.adapters.streams import PROTOCOL
+from virt_model.paths import SERIAL_SOCKET, USB_SOCKETS
 from virt_runtime.serve import serving
 from virt_runtime.tls import Pair, ServingCertificate
 
@@ -38,6 +39,23 @@ class Qemu:
 
     def say(self, data: bytes) -> None:
         self.connections[-1][1].write(data)
+
+
+class Actions:
+    """Takes what is asked for, as GuestActions would do it."""
+
+    def __init__(self, done: list[tuple[str, str]]) -> None:
+        self.done = done
+
+    async def do(self, uid: str, action: str, query: Mapping[str, str]) -> None:
+        if action == "reset":
+            raise ActionFailed('server error. command Reset failed: "no"')
+        self.done.append((uid, action, *query.values()))
+
+    async def ask(self, uid: str, question: str) -> dict[str, str]:
+        if question == "fslist":
+            raise ActionFailed("the guest agent cannot be asked: silence")
+        return {uid: question}
 
 
 class World:
@@ -90,15 +108,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
     done: list[tuple[str, str]] = []
 
-    async def do(uid: str, action: str) -> None:
-        if action == "reset":
-            raise ActionFailed('server error. command Reset failed: "no"')
-        done.append((uid, action))
-
-    app = console_app(str(tmp_path), find, do)
+    app = console_app(str(tmp_path), find, Actions(done))
     with contextlib.chdir(directory):  # a relative path is short enough for a socket
-        server = await asyncio.start_unix_server(qemu.accept, "virt-serial0")
-    async with server, serving(app, 0, tls.context(), "127.0.0.1") as port:
+        servers = [await asyncio.start_unix_server(qemu.accept, name) for name in (SERIAL_SOCKET, *USB_SOCKETS)]
+    async with contextlib.AsyncExitStack() as stack, serving(app, 0, tls.context(), "127.0.0.1") as port:
+        for server in servers:
+            await stack.enter_async_context(server)
         yield World(f"https://127.0.0.1:{port}", qemu, authority, done)
 
 
@@ -134,16 +149,36 @@ async def test_who_asks_to_preserve_a_session_is_told_why_not(world: World) -> N
         assert await first.receive_bytes() == b"still yours"
 
 
+async def test_usb_devices_take_no_others_place(world: World) -> None:
+    path = "ns/virtualmachineinstances/a/usbredir"
+    async with contextlib.AsyncExitStack() as stack:
+        dials = (stack.enter_async_context(world.dial(path)) for _ in range(5))
+        found = await asyncio.gather(*dials, return_exceptions=True)
+        refused = [each for each in found if isinstance(each, aiohttp.WSServerHandshakeError)]
+        assert [each.status for each in refused] == [503]
+        assert refused[0].headers is not None and "X-Podvirt-Refusal" not in refused[0].headers
+        plugged = [each for each in found if isinstance(each, aiohttp.ClientWebSocketResponse)]
+        assert len(plugged) == 4
+        await until(lambda: len(world.qemu.connections) == 4)
+        for _, writer in world.qemu.connections:
+            writer.write(b"hello")
+        assert [await each.receive_bytes() for each in plugged] == [b"hello"] * 4
+        await plugged[0].close()
+        async with world.dial(path):
+            await until(lambda: len(world.qemu.connections) == 5)
+
+
 async def test_of_many_at_once_one_has_the_console(world: World) -> None:
     async with contextlib.AsyncExitStack() as stack:
         clients = await asyncio.gather(*(stack.enter_async_context(world.dial()) for _ in range(8)))
         await until(lambda: len(world.qemu.connections) == 8)
-        ended = {asyncio.ensure_future(client.receive()): client for client in clients}
-        gone, left = await asyncio.wait(ended, timeout=5, return_when=asyncio.ALL_COMPLETED)
+        waiting = {asyncio.ensure_future(client.receive()) for client in clients}
+        await until(lambda: sum(task.done() for task in waiting) >= 7)
+        gone, left = {task for task in waiting if task.done()}, {task for task in waiting if not task.done()}
         assert len(gone) == 7 and len(left) == 1
         assert all(task.result().type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED) for task in gone)
         world.qemu.say(b"yours")
-        assert (await asyncio.wait_for(left.pop(), 5)).data == b"yours"
+        assert (await asyncio.wait_for(left.pop(), 60)).data == b"yours"
 
 
 async def test_of_many_who_would_not_disturb_one_comes_in(world: World) -> None:
@@ -185,6 +220,8 @@ async def test_actions_are_for_virt_api_alone(world: World) -> None:
     assert world.done == [("v", "pause")]
     assert await world.put("a", "reset") == (400, 'server error. command Reset failed: "no"')
     assert (await world.put("a", "delete"))[0] == 404
+    assert await world.put("a", "freeze?unfreezeAfter=9") == (200, "")
+    assert world.done[-1] == ("v", "freeze", "9")
 
 
 async def test_the_end_of_the_guest_ends_the_console(world: World) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from virt_handler.adapters.guest_scrape import SILENT, GuestScrape
-from virt_handler.plan.guest_metrics import samples
+from virt_handler.plan.guest_metrics import FileSystem, samples
 from virt_ipc.errors import LauncherRefused, LauncherUnreachable, ProtocolError
 from virt_ipc.messages import DomainStats
 from virt_model.monitoring.row import Sample
@@ -19,6 +19,7 @@ VALUES = {
     "balloon.major_fault": 7, "vcpu.current": 2, "vcpu.maximum": 2, "vcpu.0.state": 1, "vcpu.0.time": 2_000_000_000,
     "vcpu.0.wait": 1_000_000_000, "vcpu.1.state": 9, "vcpu.1.time": 0, "net.count": 1, "net.0.rx.bytes": 10,
     "net.0.tx.bytes": 20, "net.0.rx.drop": 1, "block.count": 1, "block.0.rd.reqs": 5, "block.0.fl.times": 250_000_000,
+    "migration.data_remaining": 7, "migration.memory_bps": 9,
 }  # fmt: skip
 DEVICES = {"net.0": "default", "block.0": "root"}
 GUEST = ("n1", "ns", "a")
@@ -29,6 +30,17 @@ def found() -> dict[tuple[str, tuple[str, ...]], float]:
         (each.row.removeprefix("kubevirt_vmi_"), each.labels): each.value
         for each in samples(VMI, "n1", VALUES, DEVICES)
     }
+
+
+def test_what_the_agent_tells_is_shown_once() -> None:
+    root = FileSystem(disk_name="vda1", mount_point="/", type="ext4", used=3, total=4)
+    again = FileSystem(disk_name="vda2", mount_point="/", type="ext4", used=1, total=8)
+    empty = FileSystem(disk_name="proc", mount_point="/proc", type="proc", used=0, total=0)
+    shown = samples(VMI, "n1", {}, {}, [root, again, empty], [0.5, 1.0, 2.0])
+    values = {(each.row.removeprefix("kubevirt_vmi_"), each.labels): each.value for each in shown}
+    assert len(shown) == len(values) == 5
+    assert values["filesystem_used_bytes", (*GUEST, "vda2", "/", "ext4")] == 1
+    assert values["guest_load_15m", GUEST] == 2.0
 
 
 def test_units_and_labels() -> None:
@@ -45,6 +57,8 @@ def test_units_and_labels() -> None:
     assert values["network_traffic_bytes_total", (*GUEST, "default", "tx")] == 20
     assert values["storage_iops_read_total", (*GUEST, "root")] == 5
     assert values["storage_flush_times_seconds_total", (*GUEST, "root")] == 0.25
+    assert values["migration_data_remaining_bytes", GUEST] == 7
+    assert values["migration_memory_transfer_rate_bytes", GUEST] == 9
 
 
 def test_what_libvirt_does_not_tell_is_not_shown() -> None:

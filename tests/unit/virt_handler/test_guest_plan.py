@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from virt_handler.adapters.guest import Guest
-from virt_handler.plan import guest, sudden_end
+from virt_handler.plan import steps, sudden_end
 from virt_handler.plan.domain import Domain
-from virt_handler.plan.guest import Launcher, Network, Observed, plan
+from virt_handler.plan.guest import plan
+from virt_handler.plan.steps import Launcher, Network, Observed
 from virt_model.phases import Phase
 
 PHASES = ["Pending", "Scheduling", "Scheduled", "Running", "Succeeded", "Failed"]
@@ -64,27 +65,27 @@ def test_every_situation_has_an_answer_and_safety_holds_in_all() -> None:
     for each in everything():
         actions = plan(each).actions
         for action in actions:
-            if isinstance(action, guest.WriteStatus):
+            if isinstance(action, steps.WriteStatus):
                 assert each.vmi is not None
                 assert Phase(each.vmi["status"]["phase"]).handed_over, "only then is the object ours"
-            if isinstance(action, guest.Sync | guest.SetUpNetwork):
+            if isinstance(action, steps.Sync | steps.SetUpNetwork):
                 assert each.vmi is not None and "deletionTimestamp" not in each.vmi["metadata"]
                 assert not Phase(each.vmi["status"]["phase"]).final
                 assert each.domain is not None and not each.domain.over, "one launcher, one domain life"
-            if isinstance(action, guest.Resume):
+            if isinstance(action, steps.Resume):
                 assert each.domain is not None and each.domain.stopped_by_io
-            if isinstance(action, guest.Connect | guest.Dismiss | guest.Kill | guest.Signal):
+            if isinstance(action, steps.Connect | steps.Dismiss | steps.Kill | steps.Signal):
                 assert each.launcher in (Launcher.READY, Launcher.CONNECTED)
-            if isinstance(action, guest.Kill | guest.Signal):
+            if isinstance(action, steps.Kill | steps.Signal):
                 assert each.domain is not None and each.domain.alive
 
 
 def test_a_settled_guest_costs_nothing() -> None:
     (running, started) = plan(seen()).actions
-    assert isinstance(running, guest.WriteStatus) and started == guest.Tell(
+    assert isinstance(running, steps.WriteStatus) and started == steps.Tell(
         "Normal", "Started", "VirtualMachineInstance started."
     )
-    assert plan(seen(vmi={**vmi("Running"), "status": running.status}, now=10_000.0)) == guest.NOTHING
+    assert plan(seen(vmi={**vmi("Running"), "status": running.status}, now=10_000.0)) == steps.NOTHING
 
 
 def test_from_socket_to_domain() -> None:
@@ -102,7 +103,7 @@ def test_shutdown_is_repeated_until_grace_is_over_and_then_forced() -> None:
     first = plan(seen(vmi=going))
     assert kinds(seen(vmi=going)) == ["Signal", "Tell"] and first.again_in == 5.0
     again = {"vmi": going, "stopping_since": 100.0, "signalled_at": 100.0}
-    assert plan(seen(**again, now=103.0)) == guest.Plan((), 2.0)
+    assert plan(seen(**again, now=103.0)) == steps.Plan((), 2.0)
     assert kinds(seen(**again, now=105.0)) == ["Signal"]
     assert plan(seen(**{**again, "signalled_at": 110.0}, now=110.5)).again_in == pytest.approx(1.5)
     assert kinds(seen(**again, now=112.0)) == ["Tell", "Kill"]
@@ -118,7 +119,7 @@ def test_no_grace_or_no_acpi_is_killed_at_once(spec: dict[str, Any]) -> None:
 
 def ended_as(domain: Domain | None, launcher: Launcher = Launcher.CONNECTED, **spec: Any) -> str:
     (written, *_) = plan(seen(vmi=vmi("Running", **spec), domain=domain, launcher=launcher)).actions
-    assert isinstance(written, guest.WriteStatus)
+    assert isinstance(written, steps.WriteStatus)
     return str(written.status["phase"])
 
 
@@ -135,12 +136,12 @@ def test_the_kubelet_has_a_moment_to_say_how_a_launcher_died() -> None:
     states = [{"name": "compute", "state": {"terminated": {"exitCode": 137}}}]
     ended = {**POD, "status": {**POD.get("status", {}), "containerStatuses": states}}
     dead = {"vmi": vmi("Running"), "launcher": Launcher.DEAD, "dead_since": CALM.now - 1.0}
-    assert plan(seen(**dead)) == guest.Plan(again_in=2.0)
+    assert plan(seen(**dead)) == steps.Plan(again_in=2.0)
     _, heard, _ = plan(seen(**dead, pod=ended)).actions
-    assert heard == guest.Tell("Warning", "LauncherFailed", "the launcher was killed by signal 9")
+    assert heard == steps.Tell("Warning", "LauncherFailed", "the launcher was killed by signal 9")
     for late in ({"dead_since": CALM.now - 3.0}, {"pod": None}):
         _, silent, _ = plan(seen(**(dead | late))).actions
-        assert silent == guest.Tell("Warning", "LauncherFailed", sudden_end.cause(None))
+        assert silent == steps.Tell("Warning", "LauncherFailed", sudden_end.cause(None))
     over = Domain(status="shutoff", reason="shutdown")
     assert kinds(seen(**dead, domain=over)) == ["WriteStatus", "Tell"], "its end was reported: nothing to wait for"
 
@@ -157,13 +158,16 @@ def test_a_final_vmi_with_a_live_guest_is_killed_then_dismissed_then_forgotten()
 def test_a_guest_that_a_disk_stopped_is_resumed_later_and_later() -> None:
     stopped = Domain(status="paused", reason="ioerror", paused_on_volume="root")
     (written, _) = plan(seen()).actions
-    assert isinstance(written, guest.WriteStatus)
+    assert isinstance(written, steps.WriteStatus)
     running = {"vmi": {**vmi("Running"), "status": written.status}, "domain": stopped}
     told, resume = plan(seen(**running)).actions
-    assert told == guest.Tell("Warning", "IOerror", "VM Paused due to IO error at the volume: root")
-    assert resume == guest.Resume()
+    assert told == steps.Tell("Warning", "IOerror", "VM Paused due to IO error at the volume: root")
+    assert resume == steps.Resume()
     waiting = plan(seen(**running, resume_at=107.0))
     assert [type(each).__name__ for each in waiting.actions] == ["WriteStatus"] and waiting.again_in == 7.0
+    paused = msgspec.structs.replace(stopped, held=True)
+    (written,) = plan(seen(**{**running, "domain": paused})).actions
+    assert isinstance(written, steps.WriteStatus), "its user has paused it meanwhile: it is not resumed"
     clock = Guest("u")
     clock.resumed(1000.0)
     first, _ = clock.resume_at - 1000.0, clock.resumed(1005.0)
@@ -172,10 +176,32 @@ def test_a_guest_that_a_disk_stopped_is_resumed_later_and_later() -> None:
     assert clock.resume_at == 2005.0
 
 
+def _synchronized(written: steps.Action) -> list[tuple[str, str]]:
+    assert isinstance(written, steps.WriteStatus)
+    listed = written.status["conditions"]
+    return [(each["status"], each["reason"]) for each in listed if each["type"] == "Synchronized"]
+
+
+@pytest.mark.parametrize("launcher", [Launcher.CONNECTED, Launcher.READY])
+def test_a_launcher_that_does_not_answer_is_told_once_and_taken_back(launcher: Launcher) -> None:
+    (written, _) = plan(seen()).actions
+    assert isinstance(written, steps.WriteStatus)
+    running = {"vmi": {**vmi("Running"), "status": written.status}, "launcher": launcher}
+    calm = plan(seen(**running, unanswered_since=85.0))
+    written, told = plan(seen(**running, unanswered_since=75.0)).actions
+    assert _synchronized(written) == [("Unknown", "LauncherSilent")]
+    assert isinstance(told, steps.Tell) and told.reason == "LauncherSilent"
+    assert isinstance(written, steps.WriteStatus) and written.status["phase"] == "Running"
+    unheard = {**running, "vmi": {**vmi("Running"), "status": written.status}}
+    assert plan(seen(**unheard, unanswered_since=70.0)) == calm
+    answered = plan(seen(**{**unheard, "launcher": Launcher.CONNECTED})).actions
+    assert [_synchronized(each) for each in answered] == [[]]
+
+
 def test_a_network_that_cannot_be_fails_the_vmi_with_its_reason() -> None:
     broken = {"network": Network.BROKEN, "problem": "the pod has no NIC eth0", "domain": Domain()}
     taken = plan(seen(**broken)).actions[0]
-    assert isinstance(taken, guest.WriteStatus) and taken.status["phase"] == "Scheduled"
+    assert isinstance(taken, steps.WriteStatus) and taken.status["phase"] == "Scheduled"
     failed, told = plan(seen(**broken, vmi={**vmi("Scheduled"), "status": taken.status})).actions
-    assert isinstance(failed, guest.WriteStatus) and failed.status["phase"] == "Failed"
-    assert told == guest.Tell("Warning", "SyncFailed", "the pod has no NIC eth0")
+    assert isinstance(failed, steps.WriteStatus) and failed.status["phase"] == "Failed"
+    assert told == steps.Tell("Warning", "SyncFailed", "the pod has no NIC eth0")

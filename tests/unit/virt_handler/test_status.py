@@ -152,3 +152,15 @@ def test_readiness_comes_with_the_phase() -> None:
     assert (ended["status"], ended["reason"]) == ("False", "GuestNotRunning")
     (gone,) = status.with_readiness({"phase": "Failed"}, None, NOW)["conditions"]
     assert gone["reason"] == "PodNotExists"
+
+
+def test_a_patch_sets_and_removes_annotations_also_where_there_were_none() -> None:
+    vmi: dict[str, Any] = {"metadata": {"uid": "u"}, "status": {}}
+    ops = status_patch(vmi, {}, {}, {"a/b": "1"})
+    assert ops[1:] == [
+        {"op": "add", "path": "/metadata/annotations", "value": {}},
+        {"op": "add", "path": "/metadata/annotations/a~1b", "value": "1"},
+    ]
+    assert status_patch(vmi, {}, {}, {"a/b": None}) == []
+    vmi["metadata"]["annotations"] = {"a/b": "1"}
+    assert [each["op"] for each in status_patch(vmi, {}, {}, {"a/b": None})] == ["test", "test", "remove"]

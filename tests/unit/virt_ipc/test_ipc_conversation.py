@@ -19,10 +19,15 @@ from virt_ipc.messages import (
     HelloReply,
     HelloRequest,
     InterfaceAttachment,
+    MigrateRequest,
+    MigrationReport,
+    MigrationStage,
     Reason,
+    ReceiveRequest,
     Status,
     SyncOptions,
     SyncRequest,
+    TakeOverRequest,
 )
 from virt_ipc.server import Newest, serve
 
@@ -52,6 +57,23 @@ class Recorder:
 
     def capability_cache(self, request: Empty) -> CapabilityCache:
         return CapabilityCache(files=self.cache)
+
+    def receive(self, request: ReceiveRequest) -> Empty:
+        self._arrived(request.migration_uid, MigrationStage.WAITING)
+        return Empty()
+
+    def migrate(self, request: MigrateRequest) -> Empty:
+        self._arrived(request.migration_uid, MigrationStage.SENDING)
+        return Empty()
+
+    def take_over(self, request: TakeOverRequest) -> DomainReport:
+        self._arrived("", MigrationStage.TAKEN)
+        return self.reports.report
+
+    def _arrived(self, uid: str, stage: MigrationStage) -> None:
+        self.reports.publish(
+            DomainReport(migration=MigrationReport(stage=stage, migration_uid=uid, data_total=1 << 40))
+        )
 
     def __getattr__(self, verb: str):  # type: ignore[no-untyped-def]
         def act(request: Empty) -> Empty:
@@ -180,3 +202,24 @@ def test_a_slow_reader_sees_only_the_newest_report(reports: Newest) -> None:
     assert next(stream).status is Status.SHUTOFF
     threading.Timer(0.01, reports.release, [reader]).start()
     assert list(stream) == []
+
+
+async def test_a_migration_is_told_to_either_side_and_seen_in_the_report(pair: tuple[LauncherClient, Recorder]) -> None:
+    client, service = pair
+    await client.receive(ReceiveRequest(vmi=b"{}", options=SyncOptions(), migration_uid="m-1"))
+    assert service.reports.report.migration == MigrationReport(
+        stage=MigrationStage.WAITING, migration_uid="m-1", data_total=1 << 40
+    )
+    await client.migrate(MigrateRequest(migration_uid="m-2", libvirt_port=40000))
+    report = await anext(client.events())
+    assert report.migration is not None and report.migration.stage is MigrationStage.SENDING
+    await client.abort_migration()
+    assert service.calls == ["abort_migration"]
+    taken = await client.take_over(TakeOverRequest(paused=True))
+    assert taken.migration is not None and taken.migration.stage is MigrationStage.TAKEN
+
+
+async def test_a_port_that_is_none_does_not_decode(pair: tuple[LauncherClient, Recorder]) -> None:
+    client, _ = pair
+    with pytest.raises(ProtocolError):
+        await client.migrate(MigrateRequest(migration_uid="m", libvirt_port=0))

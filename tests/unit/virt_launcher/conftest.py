@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -25,9 +25,13 @@ class Seen:
             self._news.notify_all()
 
     def wait(self, status: Status, reason: Reason) -> None:
+        self.wait_until(lambda report: (report.status, report.reason) == (status, reason))
+
+    def wait_until(self, holds: Callable[[DomainReport], bool]) -> None:
+        """Until it holds of the latest report."""
         deadline = time.monotonic() + 60
         with self._news:
-            while (self.reports[-1].status, self.reports[-1].reason) != (status, reason):
+            while not holds(self.reports[-1]):
                 assert self._news.wait(deadline - time.monotonic()), self.reports
 
 

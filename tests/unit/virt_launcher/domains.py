@@ -6,12 +6,15 @@ from typing import Any
 
 import msgspec
 
+from virt_launcher.plan import firmware
 from virt_launcher.plan.given import Accelerator, FirmwareFiles, Given, Image, Nic, Source, SystemStrings
 from virt_launcher.plan.guest import Guest
 
 UID = "b0b9851e-710c-49ab-95f2-f30bea9cc7e2"
 UUID = "8e3594e1-6dca-43dc-88f9-09c52f151a8f"
 MAC = "02:21:ab:56:2d:68"
+EMPTY = "drive"
+"""The name of a disk without a volume."""
 
 
 def guest(devices: dict[str, Any] | None = None, domain: dict[str, Any] | None = None, **spec: Any) -> Guest:
@@ -39,13 +42,28 @@ def guest(devices: dict[str, Any] | None = None, domain: dict[str, Any] | None =
     return msgspec.convert(vmi, Guest)
 
 
+def stored(vmi: dict[str, Any]) -> Guest:
+    """A VMI as it is stored, as the launcher reads it."""
+    return msgspec.json.decode(msgspec.json.encode(vmi), type=Guest)
+
+
+def started(who: Guest) -> Given:
+    """The surroundings of that guest where every firmware is there."""
+    files = frozenset(name for pair in (*firmware.PLAIN, *firmware.SECURE) for name in pair)
+    return given(who, firmware=firmware.choose(who, "/usr/share/OVMF", files))
+
+
 def given(who: Guest, **others: Any) -> Given:
     """The surroundings of that guest in a pod: overlays for its disks, taps for its NICs."""
     disks, nics = who.spec.domain.devices.disks, who.spec.domain.devices.interfaces
     return Given(
         guest=who,
         accelerator=others.pop("accelerator", Accelerator.EMULATION),
-        sources={disk.name: source(index, disk.name, disk.cdrom is not None) for index, disk in enumerate(disks)},
+        sources={
+            disk.name: source(index, disk.name, disk.cdrom is not None)
+            for index, disk in enumerate(disks)
+            if disk.name != EMPTY
+        },
         nics=tuple(
             Nic(name=nic.name, tap=f"tap{index}", mac=MAC, mtu=1450, queues=1) for index, nic in enumerate(nics)
         ),
@@ -103,6 +121,7 @@ def _disks() -> Given:
                         "blockSize": {"custom": {"logical": 4096, "physical": 4096}},
                     },
                     {"name": "ci", "cdrom": {"bus": "sata", "tray": "open"}},
+                    {"name": EMPTY, "cdrom": {"bus": "sata"}},
                 ]
             }
         ),
@@ -128,6 +147,7 @@ def _kitchen() -> Given:
                 "autoattachGraphicsDevice": False,
                 "useVirtioTransitional": True,
                 "disableHotplug": True,
+                "clientPassthrough": {},
             },
             {
                 "cpu": {"cores": 2, "model": "Nehalem", "features": [{"name": "hypervisor", "policy": "require"}]},

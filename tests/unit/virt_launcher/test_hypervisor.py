@@ -31,6 +31,7 @@ def test_a_life(embedded: Embedded) -> None:
     stats = hypervisor.stats()
     assert stats.values["vcpu.current"] == 1 and stats.values["cpu.time"] > 0 and stats.values["balloon.rss"] > 0
     assert stats.values["vcpu.affinities"] >= 1
+    hypervisor.answer()
     hypervisor.pause()
     hypervisor.pause()
     seen.wait(Status.PAUSED, Reason.USER)
@@ -39,6 +40,7 @@ def test_a_life(embedded: Embedded) -> None:
     seen.wait(Status.SHUTOFF, Reason.DESTROYED)
     hypervisor.kill()
     hypervisor.shutdown()
+    hypervisor.answer()
     with pytest.raises(LauncherRefused):
         hypervisor.stats()
     assert {report.reason for report in seen.reports if report.status is Status.SHUTOFF} == {Reason.DESTROYED}

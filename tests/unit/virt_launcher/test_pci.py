@@ -69,3 +69,14 @@ def test_what_is_not_an_address(text: str) -> None:
 def test_an_old_guest_keeps_its_old_places(annotations: dict[str, str], bus: int) -> None:
     places = layout(guest(annotations=annotations), wishes("n", 1), wishes("o", 1))
     assert int(places.addresses["o0"]["bus"], 16) == bus
+
+
+def test_no_device_is_put_where_a_user_has_put_one() -> None:
+    chosen = Wish(key="d", at="0000:01:00.0")
+    places = layout(guest(), wishes("n", 1), [chosen, *wishes("o", 1)]).addresses
+    assert [places[key]["bus"] for key in ("d", "n0", "o0")] == ["0x01", "0x02", "0x06"]
+    on_root = guest(annotations={"kubevirt.io/placePCIDevicesOnRootComplex": "true"})
+    places = layout(on_root, [], [Wish(key="d", at="0000:00:04.0"), *wishes("o", 2)]).addresses
+    assert [places[key]["slot"] for key in ("d", "o0", "o1")] == ["0x04", "0x03", "0x05"]
+    with pytest.raises(CannotBuild, match="more than the root bus has slots"):
+        layout(on_root, [], wishes("o", 29))

@@ -30,7 +30,6 @@ DISK = {"name": "root", "disk": {"bus": "virtio"}}
         ({"tpm": {}}, {}, "tpm"),
         ({"sound": {"name": "s"}}, {}, "sound"),
         ({"downwardMetrics": {}}, {}, "downwardMetrics"),
-        ({"clientPassthrough": {}}, {}, "clientPassthrough"),
         ({"autoattachVSOCK": True}, {}, "autoattachVSOCK"),
         ({"disks": [{**DISK, "dedicatedIOThread": True}]}, {}, r"disks\[root\]\.dedicatedIOThread"),
         ({"disks": [{**DISK, "tag": "t"}]}, {}, r"disks\[root\]\.tag"),
@@ -103,7 +102,7 @@ def build(vmi: object, **options: Any) -> str:
     identity = Identity(name="a", namespace="ns", uid=UID)
     content = vmi if isinstance(vmi, bytes) else json.dumps(vmi).encode()
     request = SyncRequest(vmi=content, options=SyncOptions(interfaces=[NIC], **options))
-    return Build(identity, "/nowhere")(request)[0]
+    return Build(identity, "/nowhere")(request).xml
 
 
 @pytest.mark.parametrize(("options", "kind"), [({"kvm_usable": True}, "kvm"), ({"allow_emulation": True}, "qemu")])

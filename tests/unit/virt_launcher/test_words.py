@@ -6,8 +6,10 @@ import pytest
 
 libvirt = pytest.importorskip("libvirt")
 
+from tests.unit.virt_launcher import domains  # noqa: E402
 from virt_ipc.messages import DiskReport, InterfaceReport, Reason, Status  # noqa: E402
 from virt_launcher.adapters import stats, words  # noqa: E402
+from virt_launcher.plan.domain import render  # noqa: E402
 
 LIVE = """
 <domain>
@@ -51,6 +53,14 @@ def test_live_xml() -> None:
         name="default", mac="02:00:00:00:00:01", model="virtio-non-transitional", queues=2, link_up=False
     )
     assert live.interfaces == [nic]
+
+
+def test_a_nic_that_is_called_like_a_disk() -> None:
+    who = domains.guest(
+        {"interfaces": [{"name": "root", "masquerade": {}}], "inputs": [{"name": "root", "type": "tablet"}]}
+    )
+    live = words.Live.read(render(domains.given(who)))
+    assert ([disk.name for disk in live.disks], [nic.name for nic in live.interfaces]) == (["root"], ["root"])
 
 
 def test_counters_bear_the_names_of_the_vmi() -> None:

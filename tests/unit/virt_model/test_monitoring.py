@@ -52,8 +52,8 @@ def test_a_rule_is_derived_from_what_is_not_itself() -> None:
         assert not {row.name for row in ROWS} & {rule.name}, "a series has one source"
 
 
-def test_alerts_have_one_name_each() -> None:
-    assert len({alert.name for alert in ALERTS}) == len(ALERTS)
+def test_alerts_of_one_name_differ_in_severity() -> None:
+    assert len({(alert.name, alert.severity) for alert in ALERTS}) == len(ALERTS)
 
 
 def test_brackets_of_expressions_are_closed() -> None:
@@ -83,3 +83,11 @@ def test_labels_become_labels_of_metrics() -> None:
 def test_how_much_a_component_says(said: dict[str, object], component: str, node: str, verbosity: int) -> None:
     kubevirt = {"spec": {"configuration": {"developerConfiguration": {"logVerbosity": said}}}}
     assert from_kubevirt(kubevirt).verbosity(component, node) == verbosity
+
+
+def test_the_flag_v_says_it_where_the_configuration_is_silent() -> None:
+    flags = {"api": {"v": "5"}, "handler": {"v": "loud"}}
+    said = {"logVerbosity": {"virtController": 3}}
+    spec = {"customizeComponents": {"flags": flags}, "configuration": {"developerConfiguration": said}}
+    config = from_kubevirt({"spec": spec})
+    assert [config.verbosity(f"virt-{each}") for each in ("api", "controller", "handler")] == [5, 3, 2]

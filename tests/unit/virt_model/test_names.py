@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from virt_model import names
+from virt_model.name_forms import label_faults
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 vmi_names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
@@ -49,3 +50,13 @@ def test_domain_and_revision_names() -> None:
     assert names.domain_name("ns", "a") == "ns_a"
     assert names.start_revision_name("u", 7) == "revision-start-vm-u-7"
     assert names.firmware_uuid_of_old_vm("a") == names.firmware_uuid_of_old_vm("a")
+
+
+@given(st.from_regex("[a-z0-9]([-.a-z0-9]{0,80}[a-z0-9])?", fullmatch=True), st.booleans())
+def test_a_free_label_is_a_label_and_free(wanted: str, taken: bool) -> None:
+    others = {wanted, names.free_label(wanted, {wanted})} if taken else set()
+    label = names.free_label(wanted, others)
+    assert label not in others
+    assert not label_faults(label)
+    assert label == names.free_label(wanted, others)
+    assert label == wanted or taken or label_faults(wanted)

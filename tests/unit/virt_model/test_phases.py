@@ -34,6 +34,8 @@ def test_run_strategy(running: bool | None, strategy: str, expected: RunStrategy
         ("shutoff", "from-snapshot", True, 30, Phase.SUCCEEDED),
         ("shutoff", "destroyed", True, 30, Phase.FAILED),
         ("shutoff", "destroyed", True, 0, Phase.SUCCEEDED),
+        ("shutoff", "destroyed", True, 1, Phase.SUCCEEDED),
+        ("shutoff", "destroyed", True, 2, Phase.FAILED),
         ("shutoff", "destroyed", False, 30, Phase.SUCCEEDED),
         ("shutoff", "crashed", True, 0, Phase.FAILED),
         ("shutoff", "migrated", True, 30, None),

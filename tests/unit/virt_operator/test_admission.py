@@ -60,9 +60,19 @@ def selfsigned(**fields: Any) -> Json:
             "ratio provided, 0.9, cannot be smaller than 1.0",
         ),
         (
+            kubevirt(configuration={"migrations": {"parallelOutboundMigrationsPerNode": -1}}),
+            "spec.configuration.migrations.parallelOutboundMigrationsPerNode",
+            "greater than or equal to 0, got -1",
+        ),
+        (
             kubevirt(configuration={"tlsConfiguration": {"ciphers": ["x"]}}),
             "spec.configuration.tlsConfiguration.ciphers",
             "minTLSVersion",
+        ),
+        (
+            kubevirt(customizeComponents={"flags": {"api": {"v": "loud"}}}),
+            "spec.customizeComponents.flags.api.v",
+            "a number from 0 to 9, not 'loud'",
         ),
         (
             kubevirt(
@@ -138,6 +148,14 @@ def test_gates_are_told_of_when_they_change() -> None:
     assert on_update(gated("Rot"), gated()).warnings
     assert not on_update(gated("Rot"), gated("Rot")).warnings
     assert not on_update(gated(), gated("Rot")).warnings
+
+
+def test_a_product_that_fits_no_label_is_told() -> None:
+    odd = kubevirt(productName="cloud", productVersion="4.2 beta!")
+    assert on_create(odd, []).warnings == (
+        "spec.productVersion has no effect: 4.2 beta! cannot be the value of a label",
+    )
+    assert not on_update(odd, odd).warnings
 
 
 def test_removal_is_refused_while_there_are_guests_if_so_wished() -> None:

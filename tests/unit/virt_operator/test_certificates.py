@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from virt_operator.adapters import pki
 from virt_operator.adapters.secrets import pair_of
 from virt_operator.plan import certificates
-from virt_operator.plan.certificates import BACKDATED, TRUST_DELAY, Held, Terms, Wanted, plan, terms_of, wanted
+from virt_operator.plan.certificates import (
+    BACKDATED,
+    TRUST_DELAY,
+    Authority,
+    Held,
+    Leaf,
+    Terms,
+    Wanted,
+    plan,
+    terms_of,
+    wanted,
+)
 from virt_runtime.tls import Pair, ServingCertificate
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -30,32 +43,36 @@ class Cluster:
         self.authority: dict[str, object] | None = None
         self.secrets: dict[str, dict[str, object]] = {}
         self.bundle: tuple[certificates.Authority, ...] = ()
-        self.versions = 0
+        self.versions = self.issued = 0
 
     def held(self) -> Held:
         facts = pki.FactCache()
         leaves = {name: facts.leaf(body) for name, body in self.secrets.items()}
+        present, former = facts.authorities(self.authority) if self.authority else (None, None)
         return Held(
-            authority=facts.authority(self.authority) if self.authority else None,
+            authority=present,
+            former=former,
             bundle=self.bundle,
             leaves={name: leaf for name, leaf in leaves.items() if leaf},
         )
 
     def follow(self, now: datetime, terms: Terms = TERMS) -> certificates.CertificatePlan:
         """Do what is planned until nothing is; gives the last plan."""
-        for _ in range(5):
+        for _ in range(6):
             step = plan(NEEDED, self.held(), terms, now)
             if step.make_authority:
                 seconds = terms.ca_duration.total_seconds()
-                self.authority = self._versioned(pki.authority_secret("kubevirt", "kubevirt-ca", now, seconds))
+                made = pki.authority_secret("kubevirt", "kubevirt-ca", now, seconds, self.authority)
+                self.authority = self._versioned(made)
                 continue
             assert self.authority is not None
             self.bundle = step.trusted
-            signer = pki.Signer(self.authority)
+            signer = pki.signer_of(self.authority, now)
             for each in step.issue:
                 seconds = terms.leaf_duration.total_seconds()
                 made = pki.issue_secret("kubevirt", each, signer, now, seconds)
                 self.secrets[each.secret] = self._versioned(made)
+                self.issued += 1
             if not step.issue:
                 return step
         raise AssertionError("certificates do not settle")
@@ -112,6 +129,71 @@ def test_at_every_moment_of_a_month_all_leaves_are_valid_and_trusted() -> None:
             assert leaf.not_before <= now < leaf.not_after
             assert trusted[leaf.issuer_id].not_after > now
         now += timedelta(seconds=max(step.again_in, 60))
+
+
+def test_a_leaf_that_is_due_while_a_new_authority_is_unknown_is_signed_by_the_former() -> None:
+    cluster = Cluster()
+    cluster.follow(NOW)
+    (first,) = cluster.bundle
+    hasty = Terms(ca_renew_before=TERMS.ca_duration - HOUR, leaf_renew_before=TERMS.leaf_duration - HOUR)
+    cluster.follow(NOW + HOUR, hasty)
+    assert cluster.issued == 2 * len(NEEDED)
+    assert len(cluster.bundle) == 2 and cluster.issuers() == {first.id}
+    cluster.bundle = ()
+    cluster.follow(NOW + HOUR, hasty)
+    assert first.id in {each.id for each in cluster.bundle}, "the Secret keeps whom the ConfigMap forgot"
+    cluster.follow(NOW + HOUR + TRUST_DELAY, hasty)
+    assert cluster.issuers() == {cluster.bundle[0].id} != {first.id}
+
+
+def test_authorities_that_change_faster_than_they_are_known_leave_the_last_known_one_to_sign() -> None:
+    cluster, minute = Cluster(), timedelta(minutes=1)
+    cluster.follow(NOW)
+    (first,) = cluster.bundle
+    hasty = Terms(ca_renew_before=TERMS.ca_duration - minute, leaf_renew_before=TERMS.leaf_duration - minute)
+    for turn in range(60, 64):
+        cluster.follow(NOW + turn * minute, hasty)
+    assert len(cluster.bundle) == 5 and cluster.issuers() == {first.id}
+    cluster.follow(NOW + 64 * minute + TRUST_DELAY)
+    assert cluster.issuers() == {cluster.bundle[0].id}
+
+
+def test_leaves_that_end_with_their_authority_are_not_renewed_without_end() -> None:
+    cluster, terms = Cluster(), Terms(ca_duration=48 * HOUR, ca_renew_before=HOUR)
+    now = NOW
+    while now < NOW + 96 * HOUR:
+        step = cluster.follow(now, terms)
+        now += timedelta(seconds=step.again_in)
+    assert cluster.issued < 12 * len(NEEDED)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(min_value=2, max_value=48),
+    st.floats(min_value=0.1, max_value=0.9),
+    st.integers(min_value=1, max_value=4),
+)
+def test_who_reads_two_minutes_late_still_trusts_everyone(hours: int, share: float, leaves: int) -> None:
+    """Whatever the terms: a certificate as some pod serves it, a bundle as another knows it, both a little old."""
+    late, cluster = timedelta(minutes=2), Cluster()
+    leaf = hours * HOUR / leaves
+    terms = Terms(
+        ca_duration=hours * HOUR, ca_renew_before=hours * HOUR * share, leaf_duration=leaf, leaf_renew_before=leaf * 0.2
+    )
+    now, seen = NOW, []
+    while now < NOW + 3 * hours * HOUR:
+        step = cluster.follow(now, terms)
+        seen.append((now, cluster.held().leaves, cluster.bundle))
+        now += timedelta(seconds=step.again_in)
+
+    def known(at: datetime) -> tuple[Mapping[str, Leaf], tuple[Authority, ...]]:
+        return next((served, bundle) for when, served, bundle in reversed(seen) if when <= at)
+
+    for moment in [when + after for when, _, _ in seen[1:-1] for after in (timedelta(), late)]:
+        for served, bundle in itertools.product((known(moment)[0], known(moment - late)[0]), (moment, moment - late)):
+            trusted = {each.id for each in known(bundle)[1] if each.not_after > moment}
+            for name, each in served.items():
+                assert each.issuer_id in trusted and each.not_before <= moment < each.not_after, (name, moment - NOW)
 
 
 def test_changed_names_are_issued_anew() -> None:
@@ -201,5 +283,5 @@ def test_rubbish_in_secrets_and_bundles_counts_as_nothing() -> None:
     rubbish = {"metadata": {"name": "x", "resourceVersion": "1"}, "data": {"tls.crt": base64.b64encode(b"x").decode()}}
     facts = pki.FactCache()
     assert facts.leaf(rubbish) is None
-    assert facts.authority(rubbish) is None
+    assert facts.authorities(rubbish) == (None, None)
     assert pki.authorities("-----BEGIN CERTIFICATE-----\nrubbish") == ()

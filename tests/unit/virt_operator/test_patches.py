@@ -92,6 +92,32 @@ def test_settings_follow_the_kubevirt_object() -> None:
     assert handler["imagePullSecrets"] == [{"name": "s"}]
 
 
+def test_flags_replace_ours_and_add_to_them() -> None:
+    flags = {"api": {"Port": "9443", "quiet": "", "v": "5"}, "handler": {"max-devices": "7"}, "controller": {"v": "6"}}
+    settings = settings_of({"spec": {"customizeComponents": {"flags": flags}}}, "kubevirt", Images())
+    objects, plain = desired.objects(settings, b"ca"), desired.objects(Settings(), b"ca")
+    api = container(objects[API])
+    assert api["command"] == ["virt-api", "--port", "9443", "--quiet"]
+    assert "--port" not in api["args"] and "--console-server-port" in api["args"]
+    handler = container(objects[Ref("DaemonSet", "kubevirt", "virt-handler")])
+    assert handler["command"] == ["virt-handler", "--max-devices", "7"]
+    controller = Ref("Deployment", "kubevirt", "virt-controller")
+    assert container(objects[controller]) == container(plain[controller]), "the verbosity is read live"
+
+
+def test_the_product_stands_in_labels() -> None:
+    spec = {"productName": "cloud", "productVersion": "4.2", "productComponent": "compute"}
+    objects = desired.objects(settings_of({"spec": spec}, "kubevirt", Images()), b"ca")
+    names = ("part-of", "version", "component")
+    wanted = {f"app.kubernetes.io/{name}": said for name, said in zip(names, spec.values(), strict=True)}
+    for body in objects.values():
+        assert wanted.items() <= body["metadata"]["labels"].items()
+    assert wanted.items() <= objects[API]["spec"]["template"]["metadata"]["labels"].items()
+    assert objects[API]["spec"]["selector"] == {"matchLabels": {"kubevirt.io": "virt-api"}}
+    odd = settings_of({"spec": {"productVersion": "4.2 beta!"}}, "kubevirt", Images())
+    assert odd.product_labels == {"app.kubernetes.io/component": "kubevirt"}
+
+
 @pytest.mark.parametrize(
     ("image", "prefix", "tag"),
     [

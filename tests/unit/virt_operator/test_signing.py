@@ -71,7 +71,7 @@ def test_its_own_node_and_pod_are_granted() -> None:
         (request(), {"username": "system:serviceaccount:other:kubevirt-handler"}, "is not virt-handler"),
         (request(), {"extra": {}}, "not bound to a pod"),
         (request(), {"extra": {NODE_CLAIM: ["node2"], POD_CLAIM: ["virt-handler-x"]}}, "the name must be node2"),
-        (request(), {"usages": ["client auth"]}, "usages"),
+        (request(), {"usages": ["cert sign"]}, "usages"),
         (request(common_name="admin"), {}, "subject"),
         (request(organization="system:masters"), {}, "subject"),
         (request(dns=(NAME, "virt-api.kubevirt.svc")), {}, "the name must be"),

@@ -10,10 +10,11 @@ from api.crd import KINDS
 from tests.fakes.kube import fake_kube
 from tests.fakes.waiting import until
 from tests.unit.virt_operator.world import KEY, KUBEVIRTS, World, kubevirt, operating, world
-from virt_runtime.resources import DEPLOYMENTS
+from virt_runtime.resources import DEPLOYMENTS, POD_DISRUPTION_BUDGETS, Json
 from virt_runtime.resources import KUBEVIRTS as KUBEVIRT_RESOURCE
 
 COMPONENT_SECRETS = {"kubevirt-virt-api-certs", "kubevirt-controller-certs", "kubevirt-virt-handler-certs"}
+APPS = "/apis/apps/v1/namespaces/kubevirt/deployments"
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 TTY_PATCH = '{"spec":{"template":{"spec":{"containers":[{"name":"virt-controller","tty":true}]}}}}'
 REPLICASETS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancereplicasets"
@@ -29,7 +30,7 @@ async def installed(here: World) -> None:
         here.bring_up()
         return here.condition("Available") == "True"
 
-    await until(ready, 10)
+    await until(ready)
 
 
 async def quiet(here: World) -> None:
@@ -107,6 +108,63 @@ async def test_what_others_change_is_put_right() -> None:
         await until(lambda: here.all("deployments")["virt-api"]["spec"]["replicas"] == 2)
 
 
+def _deployment(here: World, name: str) -> Json:
+    return here.all("deployments")[name]
+
+
+async def test_a_component_without_pods_is_told_at_once() -> None:
+    async with world() as here:
+        await installed(here)
+        api = _deployment(here, "virt-api")
+        here.fake.put(APPS, {**api, "status": {**api["status"], "availableReplicas": 1}})
+        await until(lambda: here.condition("Degraded") == "True")
+        assert here.condition("Available") == "True" and "1 of 2 pods" in here.message("Degraded")
+        here.fake.put(APPS, {**api, "status": {**api["status"], "availableReplicas": 0}})
+        await until(lambda: here.condition("Available") == "False")
+        assert here.message("Available") == "Deployment kubevirt/virt-api has no pod that is ready"
+        here.bring_up()
+        await until(lambda: here.condition("Available") == "True" and here.condition("Degraded") == "False")
+
+
+async def test_a_deleted_component_is_told_and_comes_back() -> None:
+    async with world() as here:
+        await installed(here)
+        await here.kube.delete(DEPLOYMENTS, "kubevirt", "virt-api")
+        await until(lambda: here.condition("Available") == "False" and here.condition("Degraded") == "True")
+        await until(lambda: "virt-api" in here.all("deployments"))
+        assert here.status()["phase"] == "Deployed"
+        here.bring_up()
+        await until(lambda: here.condition("Available") == "True" and here.condition("Degraded") == "False")
+
+
+async def test_a_deleted_budget_is_no_outage() -> None:
+    async with world() as here:
+        await installed(here)
+        seen: set[str] = set()
+        await here.kube.delete(POD_DISRUPTION_BUDGETS, "kubevirt", "virt-api-pdb")
+        await until(lambda: seen.add(here.condition("Available")) or "virt-api-pdb" in here.all("poddisruptionbudgets"))
+        await quiet(here)
+        await until(lambda: here.condition("Degraded") == "False")
+        assert seen == {"True"}
+
+
+async def test_new_settings_have_arrived_when_all_pods_have_them() -> None:
+    async with world() as here:
+        await installed(here)
+        before = here.status()["observedDeploymentID"]
+        here.fake.put(KUBEVIRTS, {**here.fake.objects[KEY], "spec": {"infra": {"replicas": 3}}})
+        await until(lambda: _deployment(here, "virt-controller")["spec"]["replicas"] == 3)
+        await quiet(here)
+        assert here.condition("Progressing") == "True" and here.status()["observedDeploymentID"] == before
+
+        def arrived() -> bool:
+            here.bring_up()
+            return here.condition("Progressing") == "False"
+
+        await until(arrived)
+        assert here.status()["observedDeploymentID"] == here.status()["targetDeploymentID"] != before
+
+
 async def test_settings_reach_the_workloads() -> None:
     async with world() as here:
         await installed(here)
@@ -167,7 +225,7 @@ async def test_an_update_goes_handler_first_and_api_last() -> None:
                 here.bring_up()
                 return here.status().get("observedKubeVirtVersion") == "v0.2.0"
 
-            await until(done, 10)
+            await until(done)
         order = [path.rsplit("/", 1)[1] for _, path in fake.writes()[before:] if "/apps/" in path]
         assert order == ["virt-handler", "virt-controller", "virt-api"]
 
@@ -176,7 +234,7 @@ async def test_a_refused_object_is_reported() -> None:
     async with world() as here:
         here.fake.deny("deployments/virt-api", 422, "spec is odd")
         here.fake.put(KUBEVIRTS, kubevirt())
-        await until(lambda: here.condition("Synchronized") == "False", 10)
+        await until(lambda: here.condition("Synchronized") == "False")
         text = next(each["message"] for each in here.status()["conditions"] if each["type"] == "Degraded")
         assert "Deployment kubevirt/virt-api" in text
         assert "spec is odd" in text
@@ -212,7 +270,7 @@ async def test_removal_waits_for_guests_then_takes_all_away() -> None:
         assert here.status()["phase"] == "Deleting"
         assert set(here.all("deployments")) == {"virt-api", "virt-controller"}
         here.fake.remove(f"{VMS}/vm")
-        await until(lambda: not here.all("kubevirts"), 10)
+        await until(lambda: not here.all("kubevirts"))
         await quiet(here)
         left = {name for name in here.names() if not name.startswith("leases/")}
         assert left == {"secrets/kubevirt-ca", "secrets/kubevirt-operator-certs"}

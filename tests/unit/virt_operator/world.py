@@ -37,8 +37,14 @@ class World:
         return self.fake.objects.get(KEY, {}).get("status") or {}
 
     def condition(self, kind: str) -> str:
+        return self._of_condition(kind, "status")
+
+    def message(self, kind: str) -> str:
+        return self._of_condition(kind, "message")
+
+    def _of_condition(self, kind: str, field: str) -> str:
         listed = self.status().get("conditions") or []
-        return next((each["status"] for each in listed if each["type"] == kind), "")
+        return next((each[field] for each in listed if each["type"] == kind), "")
 
     def names(self) -> set[str]:
         return {f"{path.rsplit('/', 1)[1]}/{name}" for path, _, name in self.fake.objects}

@@ -58,7 +58,7 @@ async def test_listed_items_say_what_they_are_and_pages_are_joined(monkeypatch: 
 
 
 async def test_refusals_are_told_apart() -> None:
-    async with fake_kube() as (_, kube):
+    async with fake_kube() as (fake, kube):
         made = await kube.create(CONFIGMAPS, "ns", config_map("a"))
         with pytest.raises(AlreadyExists):
             await kube.create(CONFIGMAPS, "ns", config_map("a"))
@@ -67,10 +67,14 @@ async def test_refusals_are_told_apart() -> None:
             await kube.replace(CONFIGMAPS, "ns", "a", stale)
         with pytest.raises(Conflict):
             await kube.delete(CONFIGMAPS, "ns", "a", uid="another")
-        with pytest.raises(Invalid) as refused:
+        with pytest.raises(Conflict) as refused:
             await kube.json_patch(CONFIGMAPS, "ns", "a", [{"op": "test", "path": "/data", "value": {"no": "1"}}])
-        assert refused.value.status == 422
+        assert refused.value.status == 409
         assert refused.value.body["kind"] == "Status"
+        fake.deny("/configmaps/a", 422, 'admission webhook "w" denied the request: no')
+        tested = [{"op": "test", "path": "/data", "value": made["data"]}]
+        with pytest.raises(Invalid, match="denied the request"):
+            await kube.json_patch(CONFIGMAPS, "ns", "a", tested)
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -36,7 +36,7 @@ async def following(kube: KubeClient, **scope: str) -> AsyncIterator[tuple[Refle
     reflector = Reflector(kube, CONFIGMAPS, store, **scope)
     task = asyncio.create_task(reflector.run())
     try:
-        await asyncio.wait_for(store.synced.wait(), 5)
+        await asyncio.wait_for(store.synced.wait(), 60)
         yield reflector, store
     finally:
         task.cancel()

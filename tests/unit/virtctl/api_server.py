@@ -74,6 +74,19 @@ class ApiServer:
         await self._repeat(request, socket)
         return socket
 
+    async def ask(self, request: web.Request) -> web.Response:
+        """What the guest agent of `a` says; that of `deaf` says nothing."""
+        self.calls.append((request.method, request.path, None))
+        if request.match_info["name"] == "deaf":
+            return web.Response(status=500, text='no "agent"')
+        return web.json_response({"metadata": {}, "items": []})
+
+    async def graph(self, request: web.Request) -> web.Response:
+        self.calls.append((request.method, request.path, json.loads(await request.text())))
+        if request.match_info["name"] == "deaf":
+            return web.json_response({"kind": "Status", "message": "no gate", "code": 400}, status=400)
+        return web.json_response({"objectReference": {"name": "a"}})
+
     async def screenshot(self, request: web.Request) -> web.Response:
         self.calls.append((request.method, request.path_qs, None))
         if request.match_info["name"] == "deaf":
@@ -109,7 +122,10 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
             app.router.add_put(f"{one}/{{verb}}", made.change)
             app.router.add_get(f"{one}/portforward/{{port}}/{{protocol}}", made.tunnel)
             app.router.add_get(f"{one}/vnc", made.tunnel)
+            app.router.add_get(f"{one}/usbredir", made.tunnel)
             app.router.add_get(f"{one}/vnc/screenshot", made.screenshot)
+            app.router.add_get(f"{one}/objectgraph", made.graph)
+            app.router.add_get(f"{one}/{{question:guestosinfo|userlist|filesystemlist}}", made.ask)
         app.router.add_get("/apis/kubevirt.io/v1/namespaces/{ns}/virtualmachines/{name}", made.vm)
         async with serving(app, 0, None, "127.0.0.1") as port:
             _write_kubeconfig(Path(made.kubeconfig), port)
@@ -144,5 +160,5 @@ def command(server: ApiServer, *words: str) -> list[str]:
 def virtctl(server: ApiServer, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command line to its end, as a user would."""
     return subprocess.run(
-        command(server, *words), cwd=REPOSITORY, input=stdin, capture_output=True, text=True, timeout=30
+        command(server, *words), cwd=REPOSITORY, input=stdin, capture_output=True, text=True, timeout=120
     )

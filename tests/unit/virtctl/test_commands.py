@@ -121,6 +121,50 @@ def test_guest_power_refusals(
     assert virtctl(server, *words) == (1, "", line + "\n")
 
 
+@pytest.mark.parametrize(
+    ("command", "question", "doing"),
+    [
+        ("guestosinfo", "guestosinfo", "getting guestosinfo"),
+        ("userlist", "userlist", "listing users"),
+        ("fslist", "filesystemlist", "listing filesystems"),
+    ],
+)
+def test_the_guest_agent_is_asked(virtctl: Run, server: ApiServer, command: str, question: str, doing: str) -> None:
+    assert virtctl(server, command, "a") == (0, '{\n  "metadata": {},\n  "items": []\n}\n', "")
+    assert server.calls == [("GET", f"{VMIS}/a/{question}", None)]
+    why = 'an error on the server ("no \\"agent\\"") has prevented the request from succeeding'
+    assert virtctl(server, command, "deaf") == (1, "", f"Error {doing} of VirtualMachineInstance deaf, {why}\n")
+    assert virtctl(server, command) == (1, "", "accepts 1 arg(s), received 0\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "options"),
+    [
+        (["a"], f"{VM}/objectgraph", {"includeOptionalNodes": True}),
+        (["--vmi", "a", "--exclude-optional"], f"{VMIS}/a/objectgraph", {"includeOptionalNodes": False}),
+        (
+            ["a", "--selector=k=v,l=w"],
+            f"{VM}/objectgraph",
+            {"includeOptionalNodes": True, "labelSelector": {"matchLabels": {"k": "v", "l": "w"}}},
+        ),
+    ],
+)
+def test_object_graph(virtctl: Run, server: ApiServer, words: list[str], path: str, options: dict[str, object]) -> None:
+    shown = '{\n  "objectReference": {\n    "name": "a"\n  }\n}\n'
+    assert virtctl(server, "objectgraph", *words) == (0, shown, "")
+    assert server.calls == [("GET", path, options)]
+    assert virtctl(server, "objectgraph", *words, "-o", "yaml").stdout == "objectReference:\n  name: a\n"
+    unknown = "unsupported output format: xml (must be 'json' or 'yaml')\n"
+    assert virtctl(server, "objectgraph", *words, "-o", "xml") == (1, "", unknown)
+
+
+def test_no_object_graph(virtctl: Run, server: ApiServer) -> None:
+    line = "error listing object graph of VirtualMachine deaf: no gate\n"
+    assert virtctl(server, "objectgraph", "deaf") == (1, "", line)
+    line = "--selector takes KEY=VALUE pairs with commas between, not 'k'\n"
+    assert virtctl(server, "objectgraph", "a", "--selector", "k") == (1, "", line)
+
+
 def test_dry_run_says_so(virtctl: Run, server: ApiServer) -> None:
     done = virtctl(server, "start", "a", "--dry-run")
     assert done.stdout == "Dry Run execution\nVM a was scheduled to start\n"

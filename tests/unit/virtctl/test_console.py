@@ -72,7 +72,7 @@ def test_a_terminal_is_given_back_to_who_ends_the_command(server: ApiServer) -> 
 
 def test_nothing_to_read_from_is_the_end_of_the_input(server: ApiServer) -> None:
     words = " ".join(command(server, "console", "a"))
-    done = subprocess.run(["sh", "-c", f"exec {words} <&-"], cwd=REPOSITORY, capture_output=True, timeout=30)
+    done = subprocess.run(["sh", "-c", f"exec {words} <&-"], cwd=REPOSITORY, capture_output=True, timeout=120)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
 
 

@@ -343,3 +343,50 @@ async def test_top_without_guests(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
         none = await run(kube.server, "top", "--interval=0.1")
     assert nothing[2] == "could not detect a KubeVirt installation\n"
     assert none == (1, "", "No running guests found in n namespace.\n")
+
+
+async def test_an_evacuation_is_called_off(run: Run) -> None:
+    async with fake_kube() as (api, kube):
+        cancel = "/apis/subresources.kubevirt.io/v1/namespaces/n/{}/a/evacuate/cancel"
+        asked: list[tuple[str, Any]] = []
+        real = api._one
+
+        def answer(request: Any, target: Any, body: Any) -> Json:
+            if request.path.endswith("/evacuate/cancel"):
+                asked.append((request.path, body))
+                return {}
+            return real(request, target, body)
+
+        api._one = answer  # type: ignore[method-assign]
+        said = await run(kube.server, "evacuate-cancel", "VirtualMachines", "a")
+        assert said == (0, "VM n/a was canceled evacuation\n", "")
+        said = await run(kube.server, "evacuate-cancel", "vmi", "a", "--dry-run")
+        assert said == (0, "Dry Run execution\nVMI n/a was canceled evacuation\n", "")
+        assert asked == [
+            (cancel.format("virtualmachines"), {}),
+            (cancel.format("virtualmachineinstances"), {"dryRun": ["All"]}),
+        ]
+        assert (await run(kube.server, "evacuate-cancel", "node", "node1"))[0] == 1
+        api.put("/api/v1/nodes", {"metadata": {"name": "node1"}})
+        for name, leaves in (("a", "node1"), ("b", ""), ("c", "node2")):
+            api.put(
+                f"{KUBEVIRT}/virtualmachineinstances",
+                {"metadata": {"name": name}, "status": {"nodeName": "node1", "evacuationNodeName": leaves}},
+            )
+        said = await run(kube.server, "evacuate-cancel", "node", "node1")
+        assert said == (0, "VMI n/a was canceled evacuation\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ((), "accepts 2 arg(s), received 0"),
+        (("pod", "p"), 'unsupported resource type "pod"'),
+        (("vm", "nope"), "error canceling evacuation for VM n/nope: "),
+        (("node", "nope"), "error getting node nope: "),
+    ],
+)
+async def test_an_evacuation_that_cannot_be_called_off(run: Run, words: tuple[str, ...], error: str) -> None:
+    async with fake_kube() as (_, kube):
+        code, out, err = await run(kube.server, "evacuate-cancel", *words)
+    assert (code, out) == (1, "") and err.startswith(error)

@@ -63,7 +63,7 @@ def test_ssh(client: Path) -> None:
 def test_scp_in_both_directions(client: Path) -> None:
     assert main([*SERVER, "scp", "-r", "--preserve", "here", "bob@vmi/a/ns:there"]) == 3
     assert called(client)[-5:] == ["-r", "-p", "--", "here", "bob@vmi.a.ns:there"]
-    assert main([*SERVER, "scp", "-l", "eve", "vmi/a/ns:there", "here"]) == 3
+    assert main([*SERVER, "scp", "-l", "eve", "--local-ssh=true", "vmi/a/ns:there", "here"]) == 3
     assert called(client)[-2:] == ["eve@vmi.a.ns:there", "here"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ def running(server: ApiServer, *words: str) -> Iterator[subprocess.Popen[bytes]]
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def local_port(process: subprocess.Popen[bytes], protocol: str, address: str = "127.0.0.1") -> int:
@@ -100,7 +101,7 @@ def test_datagrams_find_their_way_back(server: ApiServer) -> None:
             socket.socket(type=socket.SOCK_DGRAM) as other,
         ):
             for client, name in ((one, b"one"), (other, b"other"), (one, b"again")):
-                client.settimeout(10)
+                client.settimeout(60)
                 client.sendto(name, there)
                 assert client.recv(100) == b"<" + name + b">"
     assert server.calls == [("GET", f"{ROOT}/virtualmachineinstances/a/portforward/53/udp", None)] * 2
@@ -127,6 +128,16 @@ def test_through_input_and_output(server: ApiServer) -> None:
         process.stdin.flush()
         assert process.wait(10) == 0
         assert process.stdout.read() == b""
+
+
+def test_ssh_hangs_up_and_hears_nothing_of_it(server: ApiServer) -> None:
+    with running(server, "port-forward", "--stdio=true", "vmi/a/ns", "22") as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write(b"SSH")
+        process.stdin.flush()
+        assert os.read(process.stdout.fileno(), 100) == b"<SSH>"
+        process.send_signal(signal.SIGHUP)
+        assert (process.wait(10), process.stderr.read()) == (0, b"")
 
 
 def test_an_address_or_port_that_cannot_be_had(server: ApiServer) -> None:
@@ -175,6 +186,24 @@ def test_no_viewer(server: ApiServer, programs: Path) -> None:
     done = virtctl(server, "vnc", "deaf")
     assert done.stderr == "Can't access VMI deaf: Websocket failed due to internal server error.\n"
     assert list(programs.iterdir()) == []
+
+
+def test_a_usb_device_is_plugged_in_by_its_program(server: ApiServer, programs: Path) -> None:
+    done = virtctl(server, "usbredir", "0951:1666", "a")
+    assert (done.returncode, done.stderr) == (
+        1,
+        'Error on finding usbredirect in $PATH: exec: "usbredirect": executable file not found in $PATH\n',
+    )
+    program = programs / "usbredirect"
+    talk = 'exec 3<>"/dev/tcp/${4/://}"; printf dev >&3; read -r -n 5 -u 3 said'
+    program.write_text(f'#!/bin/bash\n{talk}; echo "$1 $2 $3 $said" > {programs}/seen\n[ "$2" != 02-03 ]\n')
+    program.chmod(0o755)
+    done = virtctl(server, "usbredir", "0951:1666", "a")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (programs / "seen").read_text() == "--device 0951:1666 --to <dev>\n"
+    assert server.calls == [("GET", f"{ROOT}/virtualmachineinstances/a/usbredir", None)]
+    done = virtctl(server, "usbredir", "0951:1666", "deaf")
+    assert done.stderr == "Can't access VMI deaf: Websocket failed due to internal server error.\n"
 
 
 def test_a_picture_of_the_screen(server: ApiServer, tmp_path: Path) -> None:

@@ -28,6 +28,15 @@ def with_spec(instance: Vmi, **spec: Any) -> Vmi:
     return Vmi({**instance.raw, "spec": {**instance.spec, **spec}})
 
 
+BRIDGED = condition("LiveMigratable", "False", "InterfaceNotLiveMigratable", "no masquerade")
+
+
+def leaving(strategy: str, status: dict[str, Any]) -> Vmi:
+    """A VMI whose eviction was asked for."""
+    marked = {"nodeName": "node1", "evacuationNodeName": "node1", **status}
+    return with_spec(vmi("Running", marked), evictionStrategy=strategy)
+
+
 def ended_pod(**terminated: Any) -> Pod:
     states = [{"name": "compute", "state": {"terminated": terminated}}]
     return pod("Failed", status={"containerStatuses": states})
@@ -324,6 +333,36 @@ TABLE: dict[str, tuple[Case, str, Link, tuple[str, ...]]] = {
         Link.VM,
         ("waits to be let go by virt-controller, for 1m",),
     ),
+    "evacuated": (
+        case(vmi=leaving("LiveMigrate", condition("EvictionRequested", "True", "EvictionRequested", "marked"))),
+        "leaves its node",
+        Link.NODE,
+        ("is to leave node node1, and waits for its migration", "marked", "evacuate-cancel vmi a", "vmi-name=a"),
+    ),
+    "evacuation fails": (
+        case(
+            vmi=leaving("LiveMigrate", {"migrationState": {"failureReason": "no route"}}),
+            events=(told("VirtualMachineInstance", "MigrationBackoff", "backoff migrating vmi n/a"),),
+        ),
+        "leaves its node",
+        Link.NODE,
+        ("backoff migrating vmi n/a", "the last migration failed: no route"),
+    ),
+    "evacuated by others": (
+        case(vmi=leaving("External", {})),
+        "leaves its node",
+        Link.NODE,
+        ("waits for whoever moves it",),
+    ),
+    "eviction denied": (
+        case(
+            vmi=with_spec(vmi("Running", BRIDGED | {"nodeName": "node1"}), evictionStrategy="LiveMigrate"),
+            events=(told("VirtualMachineInstance", "FailedEvict", "VMI a is configured so"),),
+        ),
+        "holds up a drain",
+        Link.NODE,
+        ("holds up the drain of node node1", "VMI a is configured so", "no masquerade", "virtctl -n n stop a"),
+    ),
     "paused": (
         case(vmi=vmi("Running", condition("Paused", "True", "PausedByUser", "VMI was paused by user"))),
         "paused",
@@ -338,6 +377,12 @@ TABLE: dict[str, tuple[Case, str, Link, tuple[str, ...]]] = {
         "paused",
         Link.DOMAIN,
         ("not enough space on volume: root", "resumed by itself"),
+    ),
+    "hung": (
+        case(vmi=vmi("Running", condition("Synchronized", "Unknown", "LauncherSilent", "it does not answer"))),
+        "launcher silent",
+        Link.DOMAIN,
+        ("it does not answer", "virtctl -n n restart a --force --grace-period=0"),
     ),
     "agent silent": (
         case(vmi=with_spec(vmi("Running"), readinessProbe={"guestAgentPing": {}})),

@@ -1,7 +1,7 @@
 """Defaults of hypervisor features and probes.
 
 A feature that is mentioned is meant: `apic: {}` becomes `apic: {enabled: true}`. Some enlightenments for Windows
-stand on others; those are switched on with them.
+stand on others; those are switched on with them. Where somebody switched one off, it stays off, and a rule refuses.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from virt_api.plan.reading import Raw, flag, number, table, text
 _SWITCHES = ("acpi", "apic", "hypervPassthrough", "pvspinlock", "smm")
 _SPINLOCK_RETRIES = 4096
 # An enlightenment, and what it needs; in an order in which one pass reaches the end of every chain.
-_NEEDS = (
+NEEDS = (
     ("ipi", "vpindex"),
     ("tlbflush", "vpindex"),
     ("synictimer", "synic"),
@@ -44,8 +44,8 @@ def _fill_hyperv(spec: Raw, hyperv: Raw) -> None:
     spinlocks = hyperv.get("spinlocks")
     if isinstance(spinlocks, dict) and number(spinlocks, "spinlocks") is None:
         spinlocks["spinlocks"] = _SPINLOCK_RETRIES
-    for feature, need in _NEEDS:
-        if flag(hyperv, feature, "enabled"):
+    for feature, need in NEEDS:
+        if flag(hyperv, feature, "enabled") and flag(hyperv, need, "enabled") is None:
             within(hyperv, need)["enabled"] = True
     if flag(hyperv, "evmcs", "enabled"):
         _require_vmx(spec)

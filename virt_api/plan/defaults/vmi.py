@@ -58,6 +58,13 @@ def created_vmi(raw: Raw, config: ClusterConfig, chance: Chance) -> Raw:
     return vmi
 
 
+def filled_spec(raw: Raw, config: ClusterConfig) -> Raw:
+    """A VMI spec with its defaults, but for what is random."""
+    spec = deepcopy(raw)
+    _fill_spec(spec, config)
+    return spec
+
+
 def _fill_spec(spec: Raw, config: ClusterConfig) -> None:
     fill_architecture(spec, config)
     fill_machine(spec, config)

@@ -24,7 +24,7 @@ def _seeds(subject: Subject) -> Iterator[tuple[int, str, Raw]]:
 
 
 def _count(seed: Raw, inline: str, secret: str) -> int:
-    return bool(text(seed, inline)) + bool(text(seed, f"{inline}Base64")) + has(seed, secret)
+    return bool(text(seed, inline)) + bool(text(seed, f"{inline}Base64")) + bool(text(seed, secret, "name"))
 
 
 def _length(seed: Raw, inline: str) -> int:

@@ -29,12 +29,12 @@ def disks(subject: Subject) -> Iterator[tuple[int, Raw]]:
     return numbered(subject.spec, "domain", "devices", "disks")
 
 
-def _target(disk: Raw) -> str:
+def target(disk: Raw) -> str:
     return next((target for target in TARGETS if has(disk, target)), "disk")
 
 
-def _bus(disk: Raw) -> str:
-    return text(disk, _target(disk), "bus")
+def bus_of(disk: Raw) -> str:
+    return text(disk, target(disk), "bus")
 
 
 def _repeated_name(subject: Subject) -> Offences:
@@ -66,15 +66,15 @@ def _order_below_one(subject: Subject) -> Offences:
 
 def _ide(subject: Subject) -> Offences:
     for i, disk in disks(subject):
-        if _bus(disk) == "ide":
-            yield {"i": i, "target": _target(disk)}
+        if bus_of(disk) == "ide":
+            yield {"i": i, "target": target(disk)}
 
 
 def _unknown_bus(subject: Subject) -> Offences:
     for i, disk in disks(subject):
-        bus = _bus(disk)
+        bus = bus_of(disk)
         if bus and bus != "ide" and bus not in BUSES:
-            yield {"i": i, "target": _target(disk), "bus": bus}
+            yield {"i": i, "target": target(disk), "bus": bus}
 
 
 def _virtio_cdrom(subject: Subject) -> Offences:
@@ -102,8 +102,8 @@ def _address_off_virtio(subject: Subject) -> Offences:
 
 
 def _malformed_address(subject: Subject) -> Offences:
-    for i, disk, address in _addressed(subject):
-        if text(disk, "disk", "bus") == "virtio" and not PCI_ADDRESS.fullmatch(address):
+    for i, _, address in _addressed(subject):
+        if not PCI_ADDRESS.fullmatch(address):
             yield {"i": i, "address": address}
 
 
@@ -116,7 +116,7 @@ def _long_serial(subject: Subject) -> Offences:
 def _odd_serial(subject: Subject) -> Offences:
     for i, disk in disks(subject):
         serial = text(disk, "serial")
-        if serial and len(serial) <= _LONGEST_SERIAL and not _SERIAL.fullmatch(serial):
+        if serial and not _SERIAL.fullmatch(serial):
             yield {"i": i}
 
 
@@ -134,6 +134,13 @@ def _unknown_io(subject: Subject) -> Offences:
             yield {"i": i}
 
 
+def _native_io_over_a_cache(subject: Subject) -> Offences:
+    for i, disk in disks(subject):
+        cache = text(disk, "cache")
+        if text(disk, "io") == "native" and cache in CACHES and cache != "none":
+            yield {"i": i, "cache": cache}
+
+
 def _unknown_error_policy(subject: Subject) -> Offences:
     for i, disk in disks(subject):
         policy = text(disk, "errorPolicy")
@@ -143,7 +150,7 @@ def _unknown_error_policy(subject: Subject) -> Offences:
 
 def _dedicated_thread_off_virtio(subject: Subject) -> Offences:
     for i, disk in disks(subject):
-        bus = _bus(disk)
+        bus = bus_of(disk)
         if flag(disk, "dedicatedIOThread") and bus and bus != "virtio":
             yield {"i": i, "bus": bus}
 
@@ -155,7 +162,7 @@ _ODD_ADDRESS = _DISKS + ".domain.devices.disks.disk[{i}]"
 
 DISKS = (
     Rule(_repeated_name, _DISK + ".name", _DISK + " and " + _DISKS + "[{j}] must not have the same Name."),
-    Rule(_several_targets, _DISK + ".name", _DISK + " can only have one target type (disk, lun or cdrom)"),
+    Rule(_several_targets, _DISK, _DISK + " can only have a single target type defined"),
     Rule(
         _address_off_virtio,
         _ODD_ADDRESS + ".pciAddress",
@@ -175,20 +182,21 @@ DISKS = (
         _DISK + ".{target}.bus",
         _DISK + " is set with an unrecognized bus {bus}, must be one of: [virtio scsi sata usb]",
     ),
-    Rule(_bad_name, _ODD + ".name", "{why}"),
-    Rule(_long_serial, _DISK + ".serial", _DISK + " must be less than or equal to 256 in length, if specified"),
+    Rule(_dedicated_thread_off_virtio, _ODD, "IOThreads are not supported for disks on a {bus} bus", NOT_SUPPORTED),
     Rule(
         _odd_serial,
         _DISK + ".serial",
         _DISK + " must be made up of the following characters [A-Za-z0-9_.+-], if specified",
     ),
-    Rule(_unknown_cache, _DISK + ".cache", _DISK + " has invalid value {cache}"),
+    Rule(_long_serial, _DISK + ".serial", _DISK + " must be less than or equal to 256 in length, if specified"),
+    Rule(_unknown_cache, _DISK + ".cache", _DISK + ".cache has invalid value {cache}"),
     Rule(
         _unknown_io,
         _ODD + ".io",
         "Disk IO mode for " + _DISKS + " is not supported. Supported modes are: native, threads.",
         NOT_SUPPORTED,
     ),
-    Rule(_unknown_error_policy, _DISK + ".errorPolicy", _DISK + ' has invalid value "{policy}"'),
-    Rule(_dedicated_thread_off_virtio, _DISK, "IOThreads are not supported for disks on a {bus} bus", NOT_SUPPORTED),
+    Rule(_native_io_over_a_cache, _DISK + ".io", _DISK + ".io native is only possible with cache none, not {cache}"),
+    Rule(_unknown_error_policy, _DISK + ".errorPolicy", _DISK + '.errorPolicy has invalid value "{policy}"'),
+    Rule(_bad_name, _ODD + ".name", "{why}"),
 )

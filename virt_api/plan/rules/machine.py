@@ -40,6 +40,11 @@ def _secure_boot_without_smm(subject: Subject) -> Offences:
     return once(when=secure and not (isinstance(smm, dict) and flag(smm, "enabled") is not False))
 
 
+def _uefi_without_acpi(subject: Subject) -> Offences:
+    uefi = has(subject.spec, "domain", "firmware", "bootloader", "efi")
+    return once(when=uefi and flag(subject.spec, "domain", "features", "acpi", "enabled") is False)
+
+
 def _kernel_container_without_image(subject: Subject) -> Offences:
     container = table(subject.spec, "domain", "firmware", "kernelBoot").get("container")
     return once(when=isinstance(container, dict) and not text(container, "image"))
@@ -73,6 +78,11 @@ FIRMWARE = (
         _secure_boot_without_smm,
         "{at}.domain",
         "{at}.domain has EFI SecureBoot enabled. SecureBoot requires SMM, which is currently disabled.",
+    ),
+    Rule(
+        _uefi_without_acpi,
+        "{at}.domain",
+        "{at}.domain has EFI enabled. EFI requires ACPI, which is currently disabled.",
     ),
     Rule(
         _kernel_container_without_image,

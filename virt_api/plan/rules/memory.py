@@ -1,6 +1,7 @@
 """How much memory: the requests and limits against each other, and against the huge pages they are made of.
 
-`memory.guest` is not compared with the limits: a guest may be larger than what its pod is promised (overcommit).
+`memory.guest` is compared with the limits only where changes wait for a restart (roll-out strategy `Stage`): a guest
+that may grow live may also be larger than what its pod is promised (overcommit).
 """
 
 from __future__ import annotations
@@ -85,6 +86,19 @@ def _guest_off_page(subject: Subject) -> Offences:
         }
 
 
+def _no_guest_memory(subject: Subject) -> Offences:
+    guest = amount(subject.spec, "domain", "memory", "guest")
+    told = guest == _memory(subject, "requests")
+    if guest is not None and guest <= 0 and not told:
+        yield {"value": find(subject.spec, "domain", "memory", "guest")}
+
+
+def _guest_over_limit(subject: Subject) -> Offences:
+    guest, limit = amount(subject.spec, "domain", "memory", "guest"), _memory(subject, "limits")
+    if subject.config.vm_rollout_strategy != "LiveUpdate" and guest is not None and limit and limit < guest:
+        yield {"guest": find(subject.spec, "domain", "memory", "guest"), "limit": _written(subject, "limits")}
+
+
 def _nothing_asked(subject: Subject) -> Offences:
     memory = find(subject.spec, "domain", "memory")
     return once(when=not _memory(subject, "requests") and not has(memory, "guest") and not has(memory, "hugepages"))
@@ -114,6 +128,16 @@ MEMORY = (
         _guest_off_page,
         "{at}.domain.memory.guest",
         "{at}.domain.memory.guest '{value}' is not a multiple of the page size " + _PAGE_SIZE + " '{page}'",
+    ),
+    Rule(
+        _no_guest_memory,
+        "{at}.domain.memory.guest",
+        "{at}.domain.memory.guest '{value}': must be greater than 0.",
+    ),
+    Rule(
+        _guest_over_limit,
+        "{at}.domain.memory.guest",
+        "{at}.domain.memory.guest '{guest}' must be equal to or less than the memory limit " + _LIMIT + " '{limit}'",
     ),
 )
 MANDATORY = (

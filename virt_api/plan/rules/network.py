@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 
 from virt_api.plan.causes import DUPLICATE, NOT_SUPPORTED, REQUIRED
-from virt_api.plan.reading import Raw, flag, has, number, numbered, rows, table, text
+from virt_api.plan.reading import Raw, flag, has, items, number, numbered, rows, text
 from virt_api.plan.rule import Offences, Rule, Subject, once
+from virt_model.name_forms import is_address
 from virt_model.network_rules import BINDINGS, MASQUERADE_BRIDGE_MAC
 
 MODELS = ("e1000", "e1000e", "igb", "ne2k_pci", "pcnet", "rtl8139", "virtio")
@@ -194,11 +195,25 @@ def _malformed_pci_address(subject: Subject) -> Offences:
             yield {"i": i, "address": address}
 
 
+def _repeated_dhcp_option(subject: Subject) -> Offences:
+    for _, interface in _interfaces(subject):
+        options = [number(option, "option") for option in rows(interface, "dhcpOptions", "privateOptions")]
+        if len(set(options)) < len(options):
+            yield {}
+
+
+def _unreachable_time_server(subject: Subject) -> Offences:
+    for i, interface in _interfaces(subject):
+        for j, server in enumerate(items(interface, "dhcpOptions", "ntpServers")):
+            if not (isinstance(server, str) and is_address(server, 4)):
+                yield {"i": i, "j": j}
+
+
 def _dhcp_option_out_of_range(subject: Subject) -> Offences:
     for _, interface in _interfaces(subject):
-        options = rows(table(interface, "dhcpOptions"), "privateOptions")
-        if any(not 224 <= (number(option, "option") or 0) <= 254 for option in options):
-            yield {}
+        for option in rows(interface, "dhcpOptions", "privateOptions"):
+            if not 224 <= (number(option, "option") or 0) <= 254:
+                yield {}
 
 
 _NETWORK = "{at}.networks[{i}]"
@@ -224,7 +239,7 @@ NETWORKS = (
         "Pod network cannot be defined when Multus default network is defined",
     ),
     Rule(_network_without_type, _NETWORK, "should have a network type", REQUIRED),
-    Rule(_network_of_two_types, _NETWORK, "should have only one network type"),
+    Rule(_network_of_two_types, _NETWORK, "should have only one network type", REQUIRED),
     Rule(_multus_without_name, _NETWORK, "CNI delegating plugin must have a networkName", REQUIRED),
     Rule(
         _repeated_network,
@@ -233,7 +248,7 @@ NETWORKS = (
         DUPLICATE,
     ),
     Rule(_network_without_interface, _NETWORK + ".name", _NETWORK + ".name '{name}' not found.", REQUIRED),
-    Rule(_interface_without_network, _INTERFACE + ".name", _INTERFACE + ".name '{name}' not found.", REQUIRED),
+    Rule(_interface_without_network, _INTERFACE + ".name", _INTERFACE + ".name '{name}' not found."),
     Rule(
         _repeated_interface,
         _INTERFACE + ".name",
@@ -289,8 +304,18 @@ NETWORKS = (
         "interface " + _INTERFACE + ".name has malformed PCI address ({address}).",
     ),
     Rule(
+        _repeated_dhcp_option,
+        "{at}",
+        "Found Duplicates: you have provided duplicate DHCPPrivateOptions",
+    ),
+    Rule(
         _dhcp_option_out_of_range,
         "{at}",
         "provided DHCPPrivateOptions are out of range, must be in range 224 to 254",
+    ),
+    Rule(
+        _unreachable_time_server,
+        _INTERFACE + ".dhcpOptions.ntpServers[{j}]",
+        "NTP servers must be a list of valid IPv4 addresses.",
     ),
 )

@@ -54,8 +54,8 @@ def _repeated_name(subject: Subject) -> Offences:
 def _bad_name(subject: Subject) -> Offences:
     for i, j, port in _ports(subject):
         name = text(port, "name")
-        if name and (faults := port_name_faults(name)):
-            yield {"i": i, "j": j, "name": name, "why": faults[0]}
+        if name and port_name_faults(name):
+            yield {"i": i, "j": j, "name": name}
 
 
 _PORT = "{at}.domain.devices.interfaces[{i}].ports[{j}]"
@@ -65,5 +65,5 @@ PORTS = (
     Rule(_impossible_number, _PORT + ".port", "Port field must be in range 0 < x < 65536."),
     Rule(_unknown_protocol, _PORT + ".protocol", "Unknown protocol, only TCP or UDP allowed"),
     Rule(_repeated_name, _PORT + ".name", "Duplicate name of the port: {name}", DUPLICATE),
-    Rule(_bad_name, _PORT + ".name", "Invalid name of the port: {name}: {why}"),
+    Rule(_bad_name, _PORT + ".name", "Invalid name of the port: {name}"),
 )

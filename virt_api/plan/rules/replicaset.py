@@ -11,18 +11,26 @@ from api.meta import LabelSelector
 from virt_api.plan.causes import INVALID, Cause
 from virt_api.plan.reading import Raw, find, table
 from virt_api.plan.rule import Subject, causes_of
-from virt_api.plan.rules.order import SPEC
+from virt_api.plan.rules.order import TEMPLATE
 from virt_api.plan.unsupported import unsupported_vmi
+from virt_api.plan.users import User
 from virt_model.config import ClusterConfig
 
-_TEMPLATE = "spec.template.spec"
+_TEMPLATE_AT = "spec.template."
 
 
-def replicaset_causes(replicaset: Raw, config: ClusterConfig) -> list[Cause]:
+def replicaset_causes(replicaset: Raw, user: User, config: ClusterConfig) -> list[Cause]:
     """Everything that is wrong with a replica set."""
-    subject = Subject(spec=table(replicaset, "spec", "template", "spec"), at=_TEMPLATE, config=config)
-    causes = [*causes_of(SPEC, subject), *_selector(replicaset)]
-    return causes or [*unsupported_vmi(table(replicaset, "spec", "template"), "spec.template.")]
+    template = table(replicaset, "spec", "template")
+    subject = Subject(
+        spec=table(template, "spec"),
+        metadata=table(template, "metadata"),
+        prefix=_TEMPLATE_AT,
+        user=user,
+        config=config,
+    )
+    causes = [*causes_of(TEMPLATE, subject), *_selector(replicaset)]
+    return causes or [*unsupported_vmi(template, _TEMPLATE_AT)]
 
 
 def _selector(replicaset: Raw) -> Iterator[Cause]:

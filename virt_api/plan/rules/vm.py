@@ -5,28 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from virt_api.plan.causes import INVALID, REQUIRED, Cause
+from virt_api.plan.defaults.vmi import filled_spec
 from virt_api.plan.reading import Raw, flag, numbered, rows, table, text
 from virt_api.plan.rule import Subject, causes_of
-from virt_api.plan.rules.order import SPEC
+from virt_api.plan.rules.order import VM_TEMPLATE
 from virt_api.plan.unsupported import VM, unsupported, unsupported_vmi
+from virt_api.plan.users import User
 from virt_model.config import ClusterConfig
 from virt_model.phases import RunStrategy
 
 RUNNING_IS_DEPRECATED = "spec.running is deprecated, please use spec.runStrategy instead."
-_TEMPLATE = "spec.template.spec"
+TEMPLATE_AT = "spec.template."
 _STRATEGIES = frozenset(RunStrategy) - {RunStrategy.UNKNOWN}
 
 
-def vm_causes(vm: Raw, config: ClusterConfig) -> list[Cause]:
-    """Everything that is wrong with a VM; what is not supported yet is told once the rest is right."""
-    subject = Subject(spec=table(vm, "spec", "template", "spec"), at=_TEMPLATE, config=config)
-    causes = [*_strategy(vm), *_data_volumes(vm), *causes_of(SPEC, subject)]
-    if causes:
-        return causes
-    return [
-        *unsupported(table(vm, "spec"), "spec", VM),
-        *unsupported_vmi(table(vm, "spec", "template"), "spec.template."),
-    ]
+def vm_causes(vm: Raw, user: User, config: ClusterConfig) -> list[Cause]:
+    """Everything that is wrong with a VM; what is not supported yet is told once the rest is right.
+
+    The template is judged as the VMI that it would make, so with the defaults; none of them is stored in the VM.
+    """
+    template = table(vm, "spec", "template")
+    subject = Subject(
+        spec=filled_spec(table(template, "spec"), config),
+        metadata=table(template, "metadata"),
+        prefix=TEMPLATE_AT,
+        user=user,
+        config=config,
+    )
+    causes = [*causes_of(VM_TEMPLATE, subject), *_data_volumes(vm), *_strategy(vm)]
+    return causes or [*unsupported(table(vm, "spec"), "spec", VM), *unsupported_vmi(template, TEMPLATE_AT)]
 
 
 def vm_warnings(vm: Raw) -> list[str]:

@@ -7,35 +7,46 @@ alone. The agent of a node may only touch the VMIs of that node.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 
-from virt_api.plan.causes import NOT_SUPPORTED, Cause
+from virt_api.plan.causes import INVALID, NOT_SUPPORTED, Cause
 from virt_api.plan.reading import Raw, find, table, text
 from virt_api.plan.rule import Subject, causes_of
+from virt_api.plan.rules.metadata import RESERVED_LABELS
 from virt_api.plan.rules.order import SPEC, VMI_CREATE
 from virt_api.plan.unsupported import unsupported_vmi
 from virt_api.plan.users import User
-from virt_model import labels
 from virt_model.config import ClusterConfig
 
-RESERVED_LABELS = (
-    labels.CREATED_BY,
-    labels.MIGRATION_JOB_UID,
-    labels.NODE_NAME,
-    labels.MIGRATION_TARGET_NODE_NAME,
-    labels.SCHEDULABLE,
-    labels.INSTALL_STRATEGY,
-)
-_CREATE_RESERVED = "creation of the following reserved kubevirt.io/ labels on a VMI object is prohibited"
 _CHANGE_RESERVED = "modification of the following reserved kubevirt.io/ labels on a VMI object is prohibited"
 _RESTRICTED = "update of VMI object is restricted"
-_FIXED_SIZES = (("cpu", "maxSockets"), ("memory", "maxGuest"))
+_FIXED_SIZES = (
+    ("cpu", "maxSockets", "CPU topology maxSockets changed"),
+    ("memory", "maxGuest", "Memory maxGuest changed"),
+)
+_MOVABLE = (
+    ("nodeSelector",),
+    ("affinity",),
+    ("tolerations",),
+    ("terminationGracePeriodSeconds",),
+    ("volumes",),
+    ("networks",),
+    ("domain", "cpu", "sockets"),
+    ("domain", "cpu", "maxSockets"),
+    ("domain", "memory", "guest"),
+    ("domain", "memory", "maxGuest"),
+    ("domain", "devices", "disks"),
+    ("domain", "devices", "filesystems"),
+    ("domain", "devices", "interfaces"),
+)
+"""What our components change of a VMI while it runs; the ceilings have sentences of their own."""
 _OTHER_NODE = "Node restriction, virt-handler is only allowed to modify VMIs it owns"
 
 
 def created_causes(vmi: Raw, user: User, config: ClusterConfig) -> list[Cause]:
     """Everything that is wrong with a new VMI; what is not supported yet is told once the rest is right."""
-    subject = Subject(spec=table(vmi, "spec"), at="spec", config=config)
-    causes = [*causes_of(SPEC, subject), *causes_of(VMI_CREATE, subject), *_reserved_at_birth(vmi, user)]
+    subject = Subject(spec=table(vmi, "spec"), metadata=table(vmi, "metadata"), user=user, config=config)
+    causes = [*causes_of(SPEC, subject), *causes_of(VMI_CREATE, subject)]
     return causes or [*unsupported_vmi(vmi)]
 
 
@@ -44,23 +55,24 @@ def updated_causes(old: Raw, new: Raw, user: User, config: ClusterConfig) -> lis
     return [*_spec_changes(old, new, user), *_label_changes(old, new, user), *_foreign_node(old, user, config)]
 
 
-def _reserved_at_birth(vmi: Raw, user: User) -> Iterator[Cause]:
-    named = table(vmi, "metadata", "labels")
-    if not user.ours and any(label in named for label in RESERVED_LABELS):
-        yield Cause(reason=NOT_SUPPORTED, message=_CREATE_RESERVED, field="metadata.labels")
-
-
 def _spec_changes(old: Raw, new: Raw, user: User) -> Iterator[Cause]:
     before, after = table(old, "spec"), table(new, "spec")
     if before == after:
         return
-    if not user.ours:
+    if not user.ours or _fixed(before) != _fixed(after):
         yield Cause(reason=NOT_SUPPORTED, message=_RESTRICTED)
         return
-    for size in _FIXED_SIZES:
-        if find(before, "domain", *size) not in (None, find(after, "domain", *size)):
-            field = ".".join(("spec", "domain", *size))
-            yield Cause(reason=NOT_SUPPORTED, message=f"{_RESTRICTED}: {field} is fixed", field=field)
+    for part, size, message in _FIXED_SIZES:
+        if find(before, "domain", part, size) not in (None, find(after, "domain", part, size)):
+            yield Cause(reason=INVALID, message=message)
+
+
+def _fixed(spec: Raw) -> Raw:
+    """A spec without what may change."""
+    left = deepcopy(spec)
+    for *way, last in _MOVABLE:
+        table(left, *way).pop(last, None)
+    return left
 
 
 def _label_changes(old: Raw, new: Raw, user: User) -> Iterator[Cause]:

@@ -1,13 +1,16 @@
 """Volumes, each with one source; what a source needs; and the disks that show them to the guest.
 
-A volume without a disk is fine (it gets one), a disk without a volume is not.
+A volume without a disk is fine (it gets one), a disk without a volume is not, unless it is a CD-ROM drive: that may
+be empty.
 """
 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 
-from virt_api.plan.reading import flag, has, numbered, rows, text
+from virt_api.plan.causes import NOT_FOUND
+from virt_api.plan.reading import Raw, amount, flag, has, numbered, rows, text
 from virt_api.plan.rule import Offences, Rule, Subject
 from virt_api.plan.rules.disks import disks
 
@@ -29,16 +32,31 @@ SOURCES = (
     "memoryDump",
     "containerPath",
 )
-_ONE_AT_MOST = ("serviceAccount", "downwardMetrics", "memoryDump")
+_ONE_AT_MOST = {
+    "serviceAccount": "serviceAccount",
+    "downwardMetrics": "downwardMetric",
+    "memoryDump": "memory dump",
+}
+"""What may be there once, and how the refusal calls it."""
 _HOST_DISK_TYPES = ("Disk", "DiskOrCreate")
 _CLAIMS = ("persistentVolumeClaim", "dataVolume")
 
 
-def _disk_without_volume(subject: Subject) -> Offences:
+def _without_volume(subject: Subject) -> Iterator[tuple[int, Raw]]:
     names = {text(volume, "name") for volume in rows(subject.spec, "volumes")}
-    for i, disk in disks(subject):
-        if (name := text(disk, "name")) not in names:
-            yield {"i": i, "name": name}
+    return ((i, disk) for i, disk in disks(subject) if text(disk, "name") not in names)
+
+
+def _disk_without_volume(subject: Subject) -> Offences:
+    for i, disk in _without_volume(subject):
+        if not has(disk, "cdrom"):
+            yield {"i": i, "name": text(disk, "name")}
+
+
+def _empty_drive(subject: Subject) -> Offences:
+    for i, disk in _without_volume(subject):
+        if has(disk, "cdrom") and not subject.config.gate("DeclarativeHotplugVolumes"):
+            yield {"i": i}
 
 
 def _lun_without_claim(subject: Subject) -> Offences:
@@ -70,6 +88,12 @@ def _host_disk_without_path(subject: Subject) -> Offences:
             yield {"i": i}
 
 
+def _sized_existing_host_disk(subject: Subject) -> Offences:
+    for i, volume in numbered(subject.spec, "volumes"):
+        if text(volume, "hostDisk", "type") == "Disk" and amount(volume, "hostDisk", "capacity"):
+            yield {"i": i}
+
+
 def _unknown_host_disk_type(subject: Subject) -> Offences:
     for i, volume in numbered(subject.spec, "volumes"):
         kind = text(volume, "hostDisk", "type")
@@ -77,16 +101,28 @@ def _unknown_host_disk_type(subject: Subject) -> Offences:
             yield {"i": i, "kind": kind}
 
 
+def _empty_disk_without_size(subject: Subject) -> Offences:
+    for i, volume in numbered(subject.spec, "volumes"):
+        if has(volume, "emptyDisk") and (amount(volume, "emptyDisk", "capacity") or 0) <= 0:
+            yield {"i": i}
+
+
 def _too_many(subject: Subject) -> Offences:
-    for source in _ONE_AT_MOST:
+    for source, words in _ONE_AT_MOST.items():
         if sum(has(volume, source) for volume in rows(subject.spec, "volumes")) > 1:
-            yield {"source": source}
+            yield {"words": words}
 
 
 def _unreachable_container_path(subject: Subject) -> Offences:
     for i, volume in numbered(subject.spec, "volumes"):
         path = text(volume, "containerDisk", "path")
-        if path and (not path.startswith("/") or posixpath.normpath(path) != path):
+        if path and path != "/" and posixpath.normpath("/" + path.lstrip("/")) != path.removesuffix("/"):
+            yield {"i": i}
+
+
+def _root_as_container_path(subject: Subject) -> Offences:
+    for i, volume in numbered(subject.spec, "volumes"):
+        if text(volume, "containerDisk", "path") == "/":
             yield {"i": i}
 
 
@@ -104,11 +140,6 @@ def _propagation_without_config_drive(subject: Subject) -> Offences:
             yield {"i": i}
 
 
-def _host_devices_without_gate(subject: Subject) -> Offences:
-    if rows(subject.spec, "domain", "devices", "hostDevices") and not subject.config.gate("HostDevices"):
-        yield {}
-
-
 def _shared_serially(subject: Subject) -> Offences:
     for i, disk in disks(subject):
         if flag(disk, "shareable") and text(disk, "cache") not in ("", "none"):
@@ -122,6 +153,11 @@ _CREDENTIAL = "{at}.accessCredentials[{i}]"
 VOLUME_DISKS = (
     Rule(_disk_without_volume, _DISK + ".name", _DISK + ".Name '{name}' not found."),
     Rule(
+        _empty_drive,
+        _DISK + ".name",
+        "DeclarativeHotplugVolumes feature gate not enabled, cannot define an empty CD-ROM disk",
+    ),
+    Rule(
         _lun_without_claim,
         _DISK + ".lun",
         _DISK + ".lun can only be mapped to a DataVolume or PersistentVolumeClaim volume.",
@@ -131,17 +167,34 @@ VOLUMES = (
     Rule(_repeated_name, _VOLUME + ".name", _VOLUME + " and {at}.volumes[{j}] must not have the same Name."),
     Rule(_not_one_source, _VOLUME, _VOLUME + " must have exactly one source type set"),
     Rule(
-        _host_disk_without_path, _VOLUME + ".hostDisk.path", _VOLUME + ".hostDisk.path is required for hostDisk volumes"
+        _host_disk_without_path,
+        _VOLUME + ".hostDisk.path",
+        _VOLUME + ".hostDisk.path is required for hostDisk volume",
+        NOT_FOUND,
     ),
     Rule(
         _unknown_host_disk_type,
         _VOLUME + ".hostDisk.type",
         _VOLUME + ".hostDisk.type has invalid value '{kind}', allowed are 'Disk' or 'DiskOrCreate'",
     ),
-    Rule(_too_many, "{at}.volumes", "{at}.volumes must have max one {source} volume set"),
+    Rule(
+        _sized_existing_host_disk,
+        _VOLUME + ".hostDisk.capacity",
+        _VOLUME
+        + ".hostDisk.capacity is allowed to pass only with "
+        + _VOLUME
+        + ".hostDisk.type equal to 'DiskOrCreate'",
+    ),
+    Rule(
+        _empty_disk_without_size,
+        _VOLUME + ".emptyDisk.capacity",
+        _VOLUME + ".emptyDisk.capacity must be greater than 0",
+    ),
+    Rule(_too_many, "{at}.volumes", "{at}.volumes must have max one {words} volume set"),
     Rule(_shared_serially, _DISK + ".cache", _DISK + " is shareable and can only use cache none"),
 )
 CONTAINER_DISKS = (
+    Rule(_root_as_container_path, _VOLUME + ".containerDisk", _VOLUME + ".containerDisk must not point to root"),
     Rule(
         _unreachable_container_path,
         _VOLUME + ".containerDisk",
@@ -158,12 +211,5 @@ CREDENTIALS = (
         _propagation_without_config_drive,
         _CREDENTIAL + ".sshPublicKey.propagationMethod",
         _CREDENTIAL + " requires a configDrive volume to exist when the configDrive propagationMethod is in use.",
-    ),
-)
-HOST_DEVICES = (
-    Rule(
-        _host_devices_without_gate,
-        "{at}.HostDevices",
-        "Host Devices feature gate is not enabled in kubevirt-config",
     ),
 )

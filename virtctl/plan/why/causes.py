@@ -9,7 +9,8 @@ and a VM that is not ready. The rules are ordered so that the first to hold is w
 3. Then what keeps a VMI from having a running pod, in the order in which a pod comes about: claims, admission, a node,
    images, mounts.
 4. Then what keeps a pod from having a guest, and guests that have ended.
-5. Then what is wrong with a guest that runs: its node, its CPUs, its agent, its probes, changes that wait.
+5. Then what is wrong with a guest that runs: its node, or that it shall leave it, its CPUs, its agent, its probes,
+   changes that wait.
 
 A rule reads what the cluster's own parts have written down (conditions, events, container states) and never guesses
 from silence, but for the rules that say that somebody is silent; those come after all others of their link.
@@ -22,7 +23,7 @@ from typing import Final
 
 import msgspec
 
-from virtctl.plan.why import ending, guest, launching, placement, power, storage
+from virtctl.plan.why import ending, guest, launching, leaving, placement, power, storage
 from virtctl.plan.why.case import Case, Cause, lasted
 
 Rule = Callable[[Case], Cause | None]
@@ -46,6 +47,9 @@ RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("volume not mounted", launching.not_mounted),
     ("domain refused", launching.domain_refused),
     ("on its way", launching.on_its_way),
+    ("leaves its node", leaving.leaving),
+    ("holds up a drain", leaving.held_up),
+    ("launcher silent", guest.unheard),
     ("paused", guest.paused),
     ("guest agent silent", guest.agent_needed),
     ("not ready", guest.not_ready),

@@ -8,10 +8,9 @@ from virt_model import labels
 from virt_model.phases import Phase
 from virt_model.seen import Seen, Vmi
 from virtctl.plan.why.case import Case, Cause, Link, lasted
-from virtctl.plan.why.guest import node_is_lost
+from virtctl.plan.why.guest import declare_off, node_is_lost
 from virtctl.plan.why.power import last_fault
 
-_OURS: Final = frozenset({labels.VM_FINALIZER, labels.VMI_FINALIZER, labels.VMI_FINALIZER_OLD})
 _GRACE: Final = 30
 #: seconds beyond its grace within which a guest is killed and its pod goes
 _MARGIN: Final = 30.0
@@ -27,15 +26,25 @@ def leaving(case: Case) -> Cause | None:
         lost = node_is_lost(case)
         return _on_lost_node(case, lost) if lost else _shutting_down(case, going)
     for each, at in ((case.vmi, Link.VMI), (case.vm, Link.VM)):
-        if each is not None and each.deleting and (foreign := _foreign(each)):
-            return _held(case, each, at, foreign)
+        if each is not None and each.deleting and each.held_by:
+            return _held(each, at)
+    return _let_go_by(case, going)
+
+
+def _let_go_by(case: Case, going: Seen) -> Cause:
+    if labels.FOREGROUND_FINALIZER in going.finalizers and not labels.MACHINE_FINALIZERS & set(going.finalizers):
+        whom = "Kubernetes' garbage collector, which first deletes what it owns"
+        do = f"see what is left of it: {case.command} get vmis,pods,controllerrevisions"
+    else:
+        whom = "virt-controller"
+        do = "see whether it runs: kubectl -n kubevirt get pods -l kubevirt.io=virt-controller"
     since = lasted(case.now - (going.deleted_at or case.now))
     return Cause(
         at=Link.VM if going is case.vm else Link.VMI,
-        waits=f"waits to be let go by virt-controller, for {since}",
+        waits=f"waits to be let go by {whom}, for {since}",
         says=f"finalizers: {', '.join(going.finalizers)}",
         said_by="its metadata",
-        do=("see whether it runs: kubectl -n kubevirt get pods -l kubevirt.io=virt-controller",),
+        do=(do,),
     )
 
 
@@ -48,16 +57,15 @@ def _on_lost_node(case: Case, lost: str) -> Cause:
         said_by=f"node {case.node.name}",
         do=(
             f"bring the node back: kubectl describe node {case.node.name}",
-            "or, only if the machine is certainly off: "
-            f"kubectl taint node {case.node.name} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute",
+            declare_off(case.node.name),
         ),
     )
 
 
 def _shutting_down(case: Case, going: Seen) -> Cause:
     assert case.pod is not None
-    if foreign := _foreign(case.pod):
-        return _held(case, case.pod, Link.POD, foreign)
+    if case.pod.held_by:
+        return _held(case.pod, Link.POD)
     since = case.now - (going.deleted_at or case.now)
     grace = _grace(case.vmi)
     if since > grace + _MARGIN:
@@ -89,14 +97,11 @@ def _grace(vmi: Vmi | None) -> int:
     return _GRACE if given is None else int(given)
 
 
-def _foreign(obj: Seen) -> tuple[str, ...]:
-    return tuple(each for each in obj.finalizers if each not in _OURS)
-
-
-def _held(case: Case, obj: Seen, at: Link, foreign: tuple[str, ...]) -> Cause:
+def _held(obj: Seen, at: Link) -> Cause:
+    holders = " and ".join(obj.held_by)
     return Cause(
         at=at,
-        waits=f"cannot be deleted: the {at} is held by the finalizer {' and '.join(foreign)}, which is not podvirt's",
+        waits=f"cannot be deleted: the {at} is held by the finalizer {holders}, which is not podvirt's",
         says=f"finalizers: {', '.join(obj.finalizers)}",
         said_by=f"metadata of the {at}",
         do=("whoever put it there takes it off when its work is done: see whether that still runs",),

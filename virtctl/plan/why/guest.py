@@ -41,15 +41,40 @@ def node_lost(case: Case) -> Cause | None:
         details=_heartbeat(case.node, case.now),
         do=(
             f"bring the node back; its guest is taken over as it is: kubectl describe node {name}",
-            "or, only if the machine is certainly off: "
-            f"kubectl taint node {name} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute",
+            declare_off(name),
         ),
+    )
+
+
+def declare_off(node: str) -> str:
+    """What to do about a lost node that will not come back."""
+    return (
+        "or, only if the machine is certainly off: "
+        f"kubectl taint node {node} {labels.OUT_OF_SERVICE_TAINT}=nodeshutdown:NoExecute"
     )
 
 
 def _heartbeat(node: Seen, now: float) -> tuple[str, ...]:
     last = seconds(node.annotations.get(labels.HEARTBEAT))
     return () if last is None else (f"last heartbeat of virt-handler {lasted(now - last)} ago",)
+
+
+def unheard(case: Case) -> Cause | None:
+    found = case.condition(Type.SYNCHRONIZED)
+    if found is None or found.get("status") != conditions.UNKNOWN or not _runs(case):
+        return None
+    pod = case.pod.name if case.pod is not None else ""
+    return Cause(
+        at=Link.DOMAIN,
+        waits="waits for its launcher, which has stopped answering",
+        says=message_of(found),
+        said_by=said_by(found, "VMI"),
+        do=(
+            "see whether its node's storage hangs: a QEMU that waits for a disk answers nobody",
+            *((f"see what the launcher said last: {case.command} logs {pod} -c compute --tail=20",) if pod else ()),
+            f"or give the guest up: virtctl -n {case.namespace} restart {case.name} --force --grace-period=0",
+        ),
+    )
 
 
 def paused(case: Case) -> Cause | None:

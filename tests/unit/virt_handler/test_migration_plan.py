@@ -1,0 +1,181 @@
+"""A migration on one node: roles, the pod that matters, what the launcher is told. Its course is in tests/worlds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from virt_handler.plan import guest, migration_request, status
+from virt_handler.plan.domain import Domain, Migration, Nic, Stage
+from virt_handler.plan.migration_role import Role, move_of, pod_here, role_of
+from virt_handler.plan.steps import HandOver, Launcher, Network, Observed, WriteStatus
+from virt_model import labels, migration_progress, names
+from virt_model.migration_progress import Progress, encoded
+from virt_model.runner import ANNOTATION
+
+Json = dict[str, Any]
+OWN = names.launcher_pod_name("a", "vmi")
+
+
+def pod(name: str, uid: str, job: str = "") -> Json:
+    made: Json = {"namespace": "ns", "name": name, "uid": uid}
+    return {"metadata": made | ({"labels": {labels.MIGRATION_JOB_UID: job}} if job else {})}
+
+
+def vmi(runner: str = "", node: str = "a", **state: Any) -> Json:
+    metadata: Json = {"namespace": "ns", "name": "a", "uid": "vmi"}
+    if runner:
+        metadata["annotations"] = {ANNOTATION: runner}
+    status: Json = {"phase": "Running", "nodeName": node}
+    if state:
+        named = {"migrationUid": "job", "sourceNode": "a", "targetNode": "b", "targetPod": "target"}
+        status["migrationState"] = named | state
+    return {"metadata": metadata, "spec": {"domain": {}}, "status": status}
+
+
+FIRST, TARGET = pod(OWN, "pod-a"), pod("target", "pod-b", "job")
+
+
+@pytest.mark.parametrize(
+    ("seen", "here", "node", "role"),
+    [
+        (vmi(), FIRST, "a", Role.RUNNER),
+        (vmi(), None, "a", Role.RUNNER),
+        (vmi(node=""), None, "a", Role.RUNNER),
+        (vmi(), None, "b", Role.LEFT),
+        (vmi(), TARGET, "b", Role.AWAITED),
+        (vmi(mode=""), FIRST, "a", Role.SOURCE),
+        (vmi(mode=""), TARGET, "b", Role.TARGET),
+        (vmi(mode=""), pod("target", "pod-c", "next"), "b", Role.TARGET),
+        (vmi("2:pod-b", mode=""), TARGET, "b", Role.TAKING),
+        (vmi("2:pod-b", mode=""), FIRST, "a", Role.LEFT),
+        (vmi("2:pod-b", mode=""), None, "a", Role.LEFT),
+        (vmi("2:pod-b", node="b", completed=True), TARGET, "b", Role.RUNNER),
+        (vmi("2:pod-b", node="b", completed=True), FIRST, "a", Role.LEFT),
+        (vmi("2:pod-b", node="b", completed=True), pod("back", "pod-d", "next"), "a", Role.AWAITED),
+        (vmi(completed=True, failed=True), FIRST, "a", Role.RUNNER),
+        (vmi(completed=True, failed=True), TARGET, "b", Role.LEFT),
+        (vmi("unreadable", mode=""), FIRST, "a", Role.LEFT),
+    ],
+)
+def test_what_a_node_is_to_a_vmi(seen: Json, here: Json | None, node: str, role: Role) -> None:
+    uid = here["metadata"]["uid"] if here else "pod-a"
+    assert role_of(seen, here, uid, node) is role
+
+
+def test_a_pod_that_an_earlier_migration_brought_has_been_left_by_the_next_one() -> None:
+    moved_on = vmi("3:pod-c", migrationUid="next", targetNode="a", targetPod="back")
+    moved_on["status"]["activePods"] = {"pod-a": "a", "pod-b": "b", "pod-c": "a"}
+    assert role_of(moved_on, TARGET, "pod-b", "b") is Role.LEFT
+    del moved_on["status"]["activePods"]["pod-b"]
+    assert role_of(moved_on, TARGET, "pod-b", "b") is Role.AWAITED, "it was not handed over yet"
+
+
+def test_the_pod_that_matters_is_the_runner_then_the_target_then_the_one_we_know() -> None:
+    elsewhere = {"metadata": {"namespace": "other", "name": OWN, "uid": "x"}}
+    impostor = pod("named-at-will", "y")
+    pods = [elsewhere, impostor, TARGET, FIRST]
+    assert pod_here(vmi(mode=""), pods, "") == FIRST
+    assert pod_here(vmi(mode=""), [elsewhere, impostor, TARGET], "") == TARGET
+    assert pod_here(vmi("2:pod-b", completed=True), pods, "pod-a") == TARGET
+    assert pod_here(vmi("2:pod-z", completed=True), pods, "pod-a") == FIRST
+    assert pod_here(vmi("2:pod-z", completed=True), [elsewhere, impostor], "") is None
+
+
+def test_a_guest_is_shown_at_its_target_once_its_launcher_knows_it() -> None:
+    taken = Migration(migration_uid="job", stage=Stage.TAKEN)
+    moved = vmi("2:pod-b", startTimestamp="T", targetNodeDomainReadyTimestamp="T")
+    seen = Observed(
+        vmi=moved, pod=TARGET, role=Role.TAKING, node="b",
+        launcher=Launcher.CONNECTED, network=Network.READY, domain=Domain(migration=taken), now=0.0, wall="T",
+    )  # fmt: skip
+    assert guest.plan(seen).actions == ()
+    paused = Domain(status="paused", reason="user", migration=taken, interfaces=(Nic(name="default"),))
+    first = guest.plan(msgspec.structs.replace(seen, domain=paused)).actions[0]
+    assert isinstance(first, WriteStatus) and first.labels == {labels.NODE_NAME: "b"}
+    assert [each["type"] for each in first.status["conditions"]] == ["Paused"]
+    assert first.status["interfaces"] and first.status["nodeName"] == "b"
+
+
+@pytest.mark.parametrize("listed", [[], [{"type": "Paused", "status": "True", "reason": "PausedByUser"}]])
+@pytest.mark.parametrize(("state", "why"), [("paused", "migration"), ("shutdown", "unknown")])
+def test_standing_still_at_the_switch_neither_pauses_nor_unpauses(listed: list[Json], state: str, why: str) -> None:
+    sending = Migration(migration_uid="job", stage=Stage.SENDING)
+    seen = vmi(startTimestamp="T")
+    seen["status"]["conditions"] = listed
+    shown = status.running(seen, Domain(status=state, reason=why, migration=sending), {}, "T")
+    assert [each["reason"] for each in shown["conditions"]] == [each["reason"] for each in listed]
+
+
+@pytest.mark.parametrize(("held", "shown"), [(True, ["PausedByUser"]), (False, []), (None, ["PausedByUser"])])
+def test_what_the_user_wants_is_known_at_the_switch_and_handed_over(held: bool | None, shown: list[str]) -> None:
+    sending = Migration(migration_uid="job", stage=Stage.SENDING)
+    seen = vmi(startTimestamp="T")
+    if held is not True:
+        seen["status"]["conditions"] = [{"type": "Paused", "status": "True", "reason": "PausedByUser"}]
+    switching = Domain(status="paused", reason="migration", held=held, migration=sending)
+    told = status.running(seen, switching, {}, "T")
+    assert [each["reason"] for each in told["conditions"]] == shown
+    sent = Migration(migration_uid="job", stage=Stage.SENT)
+    left = Domain(status="shutoff", reason="migrated", held=held, migration=sent)
+    gone = Observed(
+        vmi=seen, pod=FIRST, role=Role.SOURCE, node="a", launcher=Launcher.CONNECTED, domain=left, now=0.0, wall="T"
+    )
+    (action,) = guest.plan(gone).actions
+    assert isinstance(action, HandOver)
+    assert [each["reason"] for each in action.status.get("conditions") or []] == shown
+
+
+def test_what_the_source_is_told() -> None:
+    settings = {"bandwidthPerMigration": "64Mi", "completionTimeoutPerGiB": 100, "progressTimeout": 30}
+    seen = vmi(migrationConfiguration=settings | {"maxDowntimeMs": 500, "allowAutoConverge": True})
+    seen["spec"] = {"domain": {"memory": {"guest": "2Gi"}}, "volumes": [{"name": "d", "containerDisk": {}}]}
+    move = move_of(seen)
+    assert move is not None
+    told = migration_request.terms(seen, move)
+    assert told.block
+    assert (told.bandwidth, told.max_downtime_ms, told.auto_converge) == (64 * 2**20, 500, True)
+    assert (told.completion_timeout, told.progress_timeout) == (300, 30), "2 GiB are 2.15 GB, three are begun"
+
+
+def test_without_settings_the_defaults_of_the_original_hold() -> None:
+    seen = vmi(mode="")
+    move = move_of(seen)
+    assert move is not None
+    told = migration_request.terms(seen, move)
+    assert (told.block, told.bandwidth, told.completion_timeout, told.progress_timeout) == (False, 0, 150, 150)
+
+
+@pytest.mark.parametrize(
+    ("wall", "shown_at", "written"),
+    [
+        ("2027-01-15T08:00:04Z", "", False),
+        ("2027-01-15T08:00:05Z", "", True),
+        ("2027-01-15T08:00:13Z", "2027-01-15T08:00:10Z", False),
+        ("2027-01-15T08:00:15Z", "2027-01-15T08:00:10Z", True),
+    ],
+)
+def test_progress_is_shown_once_in_a_while_and_never_of_a_short_migration(
+    wall: str, shown_at: str, written: bool
+) -> None:
+    progress = Progress(migration_uid="job", data_total=100, data_remaining=40)
+    moving = vmi(startTimestamp="2027-01-15T08:00:00Z", targetDirectMigrationNodePorts={"1": 0})
+    if shown_at:
+        text = encoded(msgspec.structs.replace(progress, at=shown_at))
+        moving["metadata"]["annotations"] = {migration_progress.ANNOTATION: text}
+    sending = Migration(migration_uid="job", stage=Stage.SENDING, progress=progress)
+    seen = Observed(
+        vmi=moving, pod=FIRST, role=Role.SOURCE, node="a", launcher=Launcher.CONNECTED, network=Network.READY,
+        domain=Domain(status="running", migration=sending), now=0.0, wall=wall,
+    )  # fmt: skip
+    written_now = [each for each in guest.plan(seen).actions if isinstance(each, WriteStatus) and each.annotations]
+    assert bool(written_now) is written
+    if written:
+        moving["metadata"]["annotations"] = dict(written_now[0].annotations)
+        assert migration_progress.progress_of(moving, "job") == msgspec.structs.replace(progress, at=wall)
+        assert migration_progress.progress_of(moving, "another") is None
+        over = Migration(migration_uid="job", stage=Stage.FAILED, error="no route", progress=progress)
+        failed = guest.plan(msgspec.structs.replace(seen, domain=Domain(status="running", migration=over))).actions[1]
+        assert isinstance(failed, WriteStatus) and failed.annotations == {migration_progress.ANNOTATION: None}

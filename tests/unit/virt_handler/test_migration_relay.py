@@ -1,0 +1,156 @@
+"""The way of a migration's bytes, on real sockets and with real TLS; pods' networks are this process's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import trustme
+
+from virt_handler.adapters.migration_relay import End, MigrationRelays, Streams
+from virt_handler.plan.migration_role import Move
+from virt_model.migration_way import DISKS, LIBVIRT, LOOPBACK, MEMORY
+
+AUTHORITY = trustme.CA()
+HOST = "127.0.0.1"
+
+
+def name_of(node: str) -> str:
+    return f"{node}.virt-handler.kubevirt.svc"
+
+
+def relays(node: str, authority: trustme.CA = AUTHORITY) -> MigrationRelays:
+    certificate = authority.issue_cert(name_of(node), common_name="kubevirt.io:system:node:virt-handler")
+
+    def context(side: int) -> Callable[[], ssl.SSLContext]:
+        def make() -> ssl.SSLContext:
+            made = ssl.SSLContext(side)
+            certificate.configure_cert(made)
+            AUTHORITY.configure_trust(made)
+            made.verify_mode = ssl.CERT_REQUIRED
+            return made
+
+        return make
+
+    return MigrationRelays(
+        address=HOST, pods_dir="/", name_of=name_of, client=context(ssl.PROTOCOL_TLS_CLIENT),
+        server=context(ssl.PROTOCOL_TLS_SERVER), target_socket=lambda uid: uid,
+    )  # fmt: skip
+
+
+def move(port: int = 0, source: str = "a", uid: str = "job") -> Move:
+    return Move(uid=uid, source_node=source, target_node="b", address=HOST, port=port)
+
+
+class Pod:
+    """What answers in the target's pod: each channel says its number, then echoes."""
+
+    def __init__(self) -> None:
+        self.dialled: list[int] = []
+        self._servers: list[asyncio.Server] = []
+
+    async def dial(self, channel: int) -> Streams:
+        self.dialled.append(channel)
+
+        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(f"{channel}:".encode())
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(echo, HOST, 0)
+        self._servers.append(server)
+        return await asyncio.open_connection(HOST, server.sockets[0].getsockname()[1])
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+
+
+@contextlib.asynccontextmanager
+async def way(source: MigrationRelays, told: Callable[[int], Move]) -> AsyncIterator[tuple[End, End, Pod]]:
+    """Both ends, open; `told(port)` is the migration as the source knows it."""
+    pod = Pod()
+    target = await relays("b").listen_for(move(), pod.dial)
+    own = os.open("/proc/self/ns/net", os.O_RDONLY)
+    try:
+        begin = await source.listen_in(own, told(target.state.port))
+        try:
+            yield begin, target, pod
+        finally:
+            await begin.close()
+    finally:
+        os.close(own)
+        await target.close()
+        pod.close()
+
+
+async def ask(port: int, data: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.write(data)
+    await writer.drain()
+    answer = b""
+    with contextlib.suppress(OSError):
+        async with asyncio.timeout(20):
+            while len(answer.partition(b":")[2]) < len(data) and (part := await reader.read(1 << 16)):
+                answer += part
+    writer.close()
+    return answer
+
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="entering a network namespace needs root")
+
+
+async def test_each_channel_arrives_where_it_belongs_whole() -> None:
+    data = os.urandom(3 << 20)
+    async with way(relays("a"), move) as (begin, target, pod):
+        answers = await asyncio.gather(*(ask(port, data) for port in (begin.state.port, MEMORY, DISKS)))
+        assert [answer.partition(b":") for answer in answers] == [
+            (str(channel).encode(), b":", data) for channel in (LIBVIRT, MEMORY, DISKS)
+        ]
+        assert target.state.migration_uid == begin.state.migration_uid == "job"
+        assert target.state.address == HOST and sorted(pod.dialled) == [LIBVIRT, MEMORY, DISKS]
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (relays("c"), move),  # another node's agent
+        (relays("a", trustme.CA()), move),  # a certificate of somebody else's authority
+        (relays("a"), lambda port: move(port, uid="another")),
+    ],
+    ids=["another node", "another authority", "another migration"],
+)
+async def test_nobody_else_is_let_in(source: MigrationRelays, told: Callable[[int], Move]) -> None:
+    async with way(source, told) as (begin, _, pod):
+        assert await ask(begin.state.port, b"hello") == b""
+        assert pod.dialled == []
+
+
+async def test_a_source_does_not_talk_to_another_target() -> None:
+    def elsewhere(port: int) -> Move:
+        return Move(uid="job", source_node="a", target_node="c", address=HOST, port=port)
+
+    async with way(relays("a"), elsewhere) as (begin, _, pod):
+        assert await ask(begin.state.port, b"hello") == b""
+        assert pod.dialled == []
+
+
+async def test_closing_leaves_no_connection_and_no_listener() -> None:
+    async with way(relays("a"), move) as (begin, _, _pod):
+        reader, writer = await asyncio.open_connection(LOOPBACK, MEMORY)
+        writer.write(b"x")
+        async with asyncio.timeout(10):
+            await reader.read(1)
+        await begin.close()
+        async with asyncio.timeout(10):
+            while await reader.read(1 << 16):
+                pass
+        writer.close()
+        with pytest.raises(OSError):
+            await asyncio.open_connection(LOOPBACK, MEMORY)

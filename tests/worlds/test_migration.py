@@ -1,0 +1,114 @@
+"""One migration under every order of events and faults, decided by the product's own code; errors seeded into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from tests.worlds.migration_world import Budget, World, begin, edges, forget_decisions, never_two, well_ended
+from tests.worlds.search import Broken, Laws, Report, search
+from virt_handler.plan import migration_role, migration_source, migration_target, status
+from virt_handler.plan.migration_role import Role
+from virt_handler.plan.steps import HandOver, Launcher, Observed, Plan, TakeOver
+
+WORLDS = {
+    "nothing fails": Budget(),
+    "agents die": Budget(agents=2),
+    "a launcher dies": Budget(launchers=1, agents=1),
+    "the connection breaks": Budget(breaks=1, agents=1),
+    "an abort": Budget(aborts=1, breaks=1),
+    "both launchers die": Budget(launchers=2),
+    "paused and unpaused": Budget(users=("pause", "unpause")),
+    "paused, agents die": Budget(users=("pause",), agents=1),
+    "paused, the connection breaks": Budget(users=("pause", "unpause"), breaks=1),
+    "paused, an abort": Budget(users=("pause",), aborts=1),
+}
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    forget_decisions()
+    yield
+    forget_decisions()
+
+
+def explore(budget: Budget) -> Report:
+    laws: Laws[World] = Laws(never_two, lambda wrote: None, well_ended)
+    return search(begin(budget), edges, lambda world: world, laws, most=200_000)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_one_runs_and_every_migration_ends(name: str) -> None:
+    report = explore(WORLDS[name])
+    assert report.at_rest > 0 and report.states > 100
+
+
+def _takes_at_once(vmi: Any, *rest: Any) -> Role:
+    role = ROLE(vmi, *rest)
+    return Role.TAKING if role is Role.TARGET else role
+
+
+def _forgets_the_runner(vmi: Any, *rest: Any) -> Role:
+    role = ROLE(vmi, *rest)
+    return Role.RUNNER if role in (Role.LEFT, Role.TAKING) else role
+
+
+def _hands_over_for_the_dead(seen: Observed) -> Plan | None:
+    if seen.launcher is Launcher.DEAD and seen.vmi and migration_role.move_of(seen.vmi).received:  # type: ignore[union-attr]
+        return Plan((HandOver(seen.vmi["status"]),))
+    return SOURCE(seen)
+
+
+def _hands_over_when_sent_on(seen: Observed) -> Plan | None:
+    assert seen.vmi is not None
+    move = migration_role.move_of(seen.vmi)
+    return Plan((HandOver(seen.vmi["status"]),)) if move is not None and move.received else SOURCE(seen)
+
+
+def _takes_what_failed(seen: Observed) -> Plan | None:
+    failed = seen.domain is not None and seen.domain.migration is not None
+    return Plan((TakeOver(paused=False),)) if failed else TAKE(seen)
+
+
+def _starts_twice(seen: Observed) -> Plan | None:
+    return None if seen.domain is not None and seen.domain.migration is None else SOURCE(seen)
+
+
+def _never_fails(seen: Observed, *rest: Any, **more: Any) -> Plan:
+    return Plan()
+
+
+def _says_nothing_of_a_pause(vmi: Any, *rest: Any) -> Any:
+    return vmi["status"]
+
+
+def _believes_what_stands(listed: Any, domain: Any, now: str) -> Any:
+    """As if nobody knew what the user wants."""
+    return listed if domain.switching or domain.over else SHOWN(listed, domain, now)
+
+
+SHOWN = status._paused_shown
+ROLE, SOURCE, TAKE = migration_role.role_of, migration_source.plan, migration_target.take
+MUTANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
+    "the target resumes before it is the runner": (migration_role, "role_of", _takes_at_once, "nothing fails"),
+    "the runner is forgotten when roles are told": (migration_role, "role_of", _forgets_the_runner, "nothing fails"),
+    "a dead source hands over": (migration_source, "plan", _hands_over_for_the_dead, "a launcher dies"),
+    "the source hands over before it has ended": (migration_source, "plan", _hands_over_when_sent_on, "nothing fails"),
+    "a copy that failed is taken": (migration_target, "take", _takes_what_failed, "nothing fails"),
+    "the source never begins": (migration_source, "plan", _starts_twice, "nothing fails"),
+    "a pause is not handed over": (status, "handed_over", _says_nothing_of_a_pause, "paused and unpaused"),
+    "a pause on the way is not known": (status, "_paused_shown", _believes_what_stands, "paused and unpaused"),
+    "a pause is forgotten": (migration_target, "_paused_by_user", lambda seen: False, "paused and unpaused"),
+    "a break is not told": (migration_source, "_failed", _never_fails, "the connection breaks"),
+    "a target that died is not told": (migration_target, "_failed", _never_fails, "a launcher dies"),
+}
+
+
+@pytest.mark.parametrize("error", MUTANTS)
+def test_error_is_caught(error: str) -> None:
+    owner, name, wrong, world = MUTANTS[error]
+    with patch.object(owner, name, wrong), pytest.raises(Broken):
+        explore(WORLDS[world])

@@ -1,0 +1,34 @@
+"""Labels and annotations of a VMI, or of a template of some, that are not for everybody to set."""
+
+from __future__ import annotations
+
+from virt_api.plan.causes import NOT_SUPPORTED
+from virt_api.plan.reading import table
+from virt_api.plan.rule import Offences, Rule, Subject, once
+from virt_api.plan.rules.gated import GATED_ANNOTATIONS
+from virt_model import labels
+
+RESERVED_LABELS = (
+    labels.CREATED_BY,
+    labels.MIGRATION_JOB_UID,
+    labels.NODE_NAME,
+    labels.MIGRATION_TARGET_NODE_NAME,
+    labels.SCHEDULABLE,
+    labels.INSTALL_STRATEGY,
+)
+
+
+def _reserved(subject: Subject) -> Offences:
+    said = table(subject.metadata, "labels")
+    return once(when=not subject.user.ours and any(label in said for label in RESERVED_LABELS))
+
+
+METADATA = (
+    Rule(
+        _reserved,
+        "{of}.labels",
+        "creation of the following reserved kubevirt.io/ labels on a VMI object is prohibited",
+        NOT_SUPPORTED,
+    ),
+    *GATED_ANNOTATIONS,
+)

@@ -1,0 +1,101 @@
+"""The source of a migration: first match wins; None where the guest is treated like any other. Pure.
+
+situation                                     what is done
+────────────────────────────────────────────  ─────────────────────────────────────────────────────────────
+guest ended here by having moved              hand over
+launcher proven dead                          like any dead launcher: its guest may have gone on after a break
+the move failed, or was given up              say so; the guest goes on here
+the target does not listen yet                –
+not begun                                     open the way, start stamp, then tell the launcher: in this order
+an abort is asked for                         give it up
+it goes on                                    now and then, say how far it has come
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import structs
+
+from virt_handler.plan import migration_status, status
+from virt_handler.plan.domain import Migration, Stage
+from virt_handler.plan.migration_role import Move, move_of
+from virt_handler.plan.steps import (
+    AbortMigration,
+    CloseRelay,
+    HandOver,
+    Launcher,
+    Migrate,
+    Observed,
+    OpenRelay,
+    Plan,
+    Tell,
+    WriteStatus,
+)
+from virt_model import migration_progress
+from virt_model.seen import seconds
+
+ABORTED: Final = "Live migration has been aborted"
+
+
+def plan(seen: Observed) -> Plan | None:
+    """The next step of a guest that is to leave."""
+    assert seen.vmi is not None
+    move = move_of(seen.vmi)
+    assert move is not None
+    domain = seen.domain
+    if domain is not None and domain.over:
+        return Plan((HandOver(status.handed_over(seen.vmi, domain, seen.wall)),)) if domain.migrated else None
+    if seen.launcher is not Launcher.CONNECTED or domain is None or not domain.alive:
+        return None
+    report = domain.migration if domain.migration and domain.migration.migration_uid == move.uid else None
+    if report is not None and report.stage is Stage.FAILED:
+        return _failed(seen, move, ABORTED if report.aborted else report.error, aborted=report.aborted)
+    if report is None:
+        return _begin(seen, move)
+    return _give_up(seen, move, report) if move.abort_requested else _show_progress(seen, move, report)
+
+
+def _begin(seen: Observed, move: Move) -> Plan | None:
+    assert seen.vmi is not None
+    if move.abort_requested and not move.started:
+        return _failed(seen, move, ABORTED, aborted=True)
+    if not move.port or seen.retry_at > seen.now:
+        return None
+    if seen.problem:
+        return _failed(seen, move, seen.problem, aborted=False)
+    if seen.relay is None or seen.relay.migration_uid != move.uid:
+        return Plan((OpenRelay(),))
+    if not move.started:
+        told = Tell("Normal", "Migrating", "VirtualMachineInstance is migrating.")
+        return Plan((WriteStatus(migration_status.started(seen.vmi, seen.wall)), told))
+    return Plan((Migrate(),))
+
+
+def _give_up(seen: Observed, move: Move, report: Migration) -> Plan | None:
+    assert seen.vmi is not None
+    if not move.abort_status:
+        return Plan((WriteStatus(migration_status.aborting(seen.vmi)),))
+    return None if report.aborted else Plan((AbortMigration(),))
+
+
+def _show_progress(seen: Observed, move: Move, report: Migration) -> Plan | None:
+    """Now and then; how it was last is read from the VMI, so that an agent that starts anew writes no more often."""
+    assert seen.vmi is not None
+    if report.stage is not Stage.SENDING or report.progress is None:
+        return None
+    shown = migration_progress.progress_of(seen.vmi, move.uid)
+    last, now = seconds(shown.at if shown is not None else move.started), seconds(seen.wall)
+    if last is None or now is None or now - last < migration_progress.EVERY:
+        return None
+    text = migration_progress.encoded(structs.replace(report.progress, at=seen.wall))
+    same = seen.vmi.get("status") or {}
+    return Plan((WriteStatus(same, annotations={migration_progress.ANNOTATION: text}),))
+
+
+def _failed(seen: Observed, move: Move, reason: str, *, aborted: bool) -> Plan:
+    assert seen.vmi is not None
+    new = migration_status.failed(seen.vmi, reason, seen.wall, aborted=aborted)
+    text = f"VirtualMachineInstance migration uid {move.uid} failed. reason:{reason}"
+    over = (migration_status.OVER_LABELS, migration_status.OVER_ANNOTATIONS)
+    return Plan((CloseRelay(), WriteStatus(new, *over), Tell("Warning", "Migrated", text)))

@@ -1,0 +1,61 @@
+"""The moments of a migration as virt-handler writes them into the VMI: one function each. Pure.
+
+target: listening ─► detected ─► received                      ─► landed ─► completed
+source:              started                  (or failed)     ─► runner handed over
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from virt_model import labels, migration_progress
+
+Json = dict[str, Any]
+PRE_COPY = "PreCopy"
+OVER_LABELS: Final = {labels.MIGRATION_TARGET_NODE_NAME: None}
+OVER_ANNOTATIONS: Final = {migration_progress.ANNOTATION: None}
+"""What goes in the write that says that a migration is over."""
+
+
+def _with(status: Json, **fields: Any) -> Json:
+    return {**status, "migrationState": {**(status.get("migrationState") or {}), **fields}}
+
+
+def _of(vmi: Json) -> Json:
+    return vmi.get("status") or {}
+
+
+def listening(vmi: Json, address: str, port: int) -> Json:
+    """Port 0 of the launcher stands for all of its channels: they share one port of the node."""
+    return _with(_of(vmi), targetNodeAddress=address, targetDirectMigrationNodePorts={str(port): 0})
+
+
+def started(vmi: Json, now: str) -> Json:
+    return _with(_of(vmi), startTimestamp=now, mode=PRE_COPY)
+
+
+def detected(vmi: Json) -> Json:
+    return _with(_of(vmi), targetNodeDomainDetected=True)
+
+
+def received(vmi: Json, now: str) -> Json:
+    return _with(_of(vmi), targetNodeDomainDetected=True, targetNodeDomainReadyTimestamp=now)
+
+
+def landed(status: Json, node: str, now: str) -> Json:
+    """`status` is what the running guest looks like here."""
+    kept = {key: value for key, value in status.items() if key != "evacuationNodeName"}
+    return _with({**kept, "nodeName": node}, endTimestamp=now)
+
+
+def completed(vmi: Json) -> Json:
+    return _with(_of(vmi), completed=True)
+
+
+def aborting(vmi: Json) -> Json:
+    return _with(_of(vmi), abortStatus="Aborting")
+
+
+def failed(vmi: Json, reason: str, now: str, *, aborted: bool) -> Json:
+    told = {"abortStatus": "Succeeded"} if aborted else {}
+    return _with(_of(vmi), completed=True, failed=True, failureReason=reason, endTimestamp=now, **told)

@@ -1,0 +1,125 @@
+"""The target of a migration, before and after the guest is its own. Pure.
+
+before (TARGET)                               what is done
+────────────────────────────────────────────  ─────────────────────────────────────────────────────────────
+no connection                                 connect, once there is a socket
+launcher dead or something else does not      say that the migration failed; once it has begun, the source does
+work, nothing begun
+network, launcher, way not ready              network, launcher, way: in this order; then say where we listen
+the guest arrives, has arrived                say so; it stands still
+
+after (TAKING)
+────────────────────────────────────────────
+it has arrived                                let it run
+it runs                                       node, addresses and end stamp; in the next write, that it is over
+it is not there                               None: like any guest whose launcher has failed
+"""
+
+from __future__ import annotations
+
+from virt_handler.plan import migration_status, status
+from virt_handler.plan.domain import Stage
+from virt_handler.plan.migration_role import Move, move_of
+from virt_handler.plan.steps import (
+    NOTHING,
+    Connect,
+    Forget,
+    Launcher,
+    Network,
+    Observed,
+    OpenRelay,
+    Plan,
+    Receive,
+    SetUpNetwork,
+    TakeOver,
+    Tell,
+    WriteStatus,
+)
+from virt_model import conditions, labels
+from virt_model.conditions import Type
+
+
+def plan(seen: Observed) -> Plan:
+    """The next step towards a guest that is to come."""
+    assert seen.vmi is not None
+    move = move_of(seen.vmi)
+    assert move is not None
+    if seen.launcher is Launcher.DEAD:
+        return Plan((Forget(),)) if move.started else _failed(seen, move, "Target pod is down")
+    if seen.launcher is not Launcher.CONNECTED or seen.domain is None:
+        return Plan((Connect(),)) if seen.launcher is Launcher.READY else NOTHING
+    report = seen.domain.migration
+    if report is not None and report.migration_uid == move.uid and report.stage is not Stage.WAITING:
+        return _arriving(seen, move, report.stage)
+    if move.started:
+        return NOTHING
+    if seen.problem or seen.network is Network.BROKEN:
+        return _failed(seen, move, seen.problem)
+    if seen.network is Network.NONE:
+        return Plan((SetUpNetwork(),))
+    if report is None:
+        return Plan((Receive(),))
+    if seen.relay is None or seen.relay.migration_uid != move.uid:
+        return Plan((OpenRelay(),))
+    return _listening(seen, move)
+
+
+def _listening(seen: Observed, move: Move) -> Plan:
+    assert seen.vmi is not None and seen.relay is not None
+    address, port = seen.relay.address, seen.relay.port
+    if (move.address, move.port) == (address, port):
+        return NOTHING
+    prepared = Tell("Normal", "PreparingTarget", "VirtualMachineInstance Migration Target Prepared.")
+    where = Tell("Normal", "PreparingTarget", f"Migration Target is listening at {address}, on ports: {port}")
+    return Plan((WriteStatus(migration_status.listening(seen.vmi, address, port)), prepared, where))
+
+
+def _arriving(seen: Observed, move: Move, stage: Stage) -> Plan:
+    assert seen.vmi is not None
+    if stage is Stage.RECEIVED and not move.received:
+        return Plan((WriteStatus(migration_status.received(seen.vmi, seen.wall)),))
+    if stage is Stage.ARRIVING and not move.detected:
+        return Plan((WriteStatus(migration_status.detected(seen.vmi)),))
+    return NOTHING  # what failed here is told by the source, which decides
+
+
+def _failed(seen: Observed, move: Move, reason: str) -> Plan:
+    """Before the start only: afterwards the source decides."""
+    assert seen.vmi is not None
+    new = migration_status.failed(seen.vmi, reason, seen.wall, aborted=False)
+    text = f"VirtualMachineInstance migration uid {move.uid} failed. reason:{reason}"
+    return Plan((WriteStatus(new, migration_status.OVER_LABELS), Tell("Warning", "Migrated", text)))
+
+
+def take(seen: Observed) -> Plan | None:
+    """The next step of a guest that has come; None where it is not there."""
+    assert seen.vmi is not None
+    move = move_of(seen.vmi)
+    assert move is not None
+    if seen.launcher is not Launcher.CONNECTED or seen.domain is None or seen.domain.over:
+        return None
+    report = seen.domain.migration
+    stage = report.stage if report is not None and report.migration_uid == move.uid else None
+    if stage is Stage.ARRIVING:
+        return NOTHING
+    if stage is Stage.RECEIVED:
+        return Plan((TakeOver(paused=_paused_by_user(seen)),))
+    if stage is not Stage.TAKEN:
+        return None
+    if not seen.domain.alive:
+        return NOTHING  # its launcher is about to know it as its own
+    if seen.network is Network.NONE and seen.retry_at <= seen.now:
+        return Plan((SetUpNetwork(),))
+    if not move.ended:
+        here = status.running(seen.vmi, seen.domain, seen.addresses, seen.wall)
+        told = Tell("Normal", "Migrated", f"The VirtualMachineInstance migrated to node {seen.node}.")
+        named = {labels.NODE_NAME: seen.node}
+        return Plan((WriteStatus(migration_status.landed(here, seen.node, seen.wall), named), told))
+    over = (migration_status.OVER_LABELS, migration_status.OVER_ANNOTATIONS)
+    return Plan((WriteStatus(migration_status.completed(seen.vmi), *over),))
+
+
+def _paused_by_user(seen: Observed) -> bool:
+    assert seen.vmi is not None
+    listed = (seen.vmi.get("status") or {}).get("conditions") or []
+    return conditions.reason_of(listed, Type.PAUSED) == "PausedByUser"

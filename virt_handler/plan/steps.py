@@ -1,0 +1,177 @@
+"""What a decision about one VMI of this node is made of: what is observed, and the actions it may ask for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from virt_handler.plan.domain import Domain
+from virt_handler.plan.migration_role import Role
+
+Json = dict[str, Any]
+
+
+class Launcher(StrEnum):
+    """What is known of the process in the pod. Silence is never taken for death."""
+
+    UNSEEN = "unseen"
+    READY = "ready"  # its socket is there, we are not connected
+    CONNECTED = "connected"
+    DEAD = "dead"  # nobody listens on its socket, or the kubelet says that the container ended
+
+
+class Network(StrEnum):
+    NONE = "none"
+    READY = "ready"
+    BROKEN = "broken"  # cannot be wired as the VMI says, now or later
+
+
+class Relay(Struct, frozen=True, kw_only=True):
+    """One end of a migration's way, open on this node."""
+
+    migration_uid: str
+    address: str = ""
+    """Of the target's end: where it listens, with `port`."""
+    port: int = 0
+
+
+class Observed(Struct, frozen=True, kw_only=True):
+    """All that a decision needs. Times in seconds of a monotonic clock, but `wall` (RFC 3339)."""
+
+    vmi: Json | None
+    proven_gone: bool = False
+    """The API said that no VMI of this UID exists."""
+    pod: Json | None
+    launcher: Launcher
+    dead_since: float | None = None
+    """When the launcher was first seen dead."""
+    unanswered_since: float | None = None
+    """The first of the questions that the launcher has not answered; None since it last did."""
+    domain: Domain | None = None
+    """The last report; None until the first."""
+    network: Network = Network.NONE
+    problem: str = ""
+    """Why the network or the domain could not be made; shown in the VMI."""
+    retry_at: float = 0.0
+    """Not before this is a failed step tried again."""
+    signalled_at: float | None = None
+    """The last ACPI signal."""
+    stopping_since: float | None = None
+    """The first ACPI signal, or the first try of one."""
+    resume_at: float = 0.0
+    """Not before this is a guest resumed that an I/O error has paused."""
+    killed: bool = False
+    dismissed: bool = False
+    addresses: dict[str, tuple[str, ...]] = {}
+    role: Role = Role.RUNNER
+    """What this node is to a VMI that moves."""
+    node: str = ""
+    """The name of this node."""
+    relay: Relay | None = None
+    """The way between this node and the other one, as far as it is open."""
+    now: float
+    wall: str
+
+
+class Ask(Struct, frozen=True, tag=True):
+    """Read the VMI from the API."""
+
+
+class Connect(Struct, frozen=True, tag=True):
+    """Open the launcher's socket, introduce ourselves, follow its reports."""
+
+
+class SetUpNetwork(Struct, frozen=True, tag=True):
+    pass
+
+
+class Sync(Struct, frozen=True, tag=True):
+    """Have the domain made."""
+
+
+class Resume(Struct, frozen=True, tag=True):
+    """Let a guest run that an I/O error has stopped: the storage may be back."""
+
+
+class Signal(Struct, frozen=True, tag=True):
+    """Press the guest's power button."""
+
+
+class Kill(Struct, frozen=True, tag=True):
+    pass
+
+
+class Dismiss(Struct, frozen=True, tag=True):
+    """Tell the launcher that its end has been recorded."""
+
+
+class Forget(Struct, frozen=True, tag=True):
+    """Remove every trace: connection, DHCP, records."""
+
+
+class WriteStatus(Struct, frozen=True, tag=True):
+    status: Json
+    labels: Mapping[str, str | None] = {}
+    """Labels to set, or with None to remove, in the same write."""
+    annotations: Mapping[str, str | None] = {}
+    """The same of annotations."""
+
+
+class OpenRelay(Struct, frozen=True, tag=True):
+    """Open this node's end of the way that a migration takes; the role says which end."""
+
+
+class Receive(Struct, frozen=True, tag=True):
+    """Have the launcher of the target made ready for the guest."""
+
+
+class Migrate(Struct, frozen=True, tag=True):
+    """Tell the source's launcher to move its guest."""
+
+
+class AbortMigration(Struct, frozen=True, tag=True):
+    """Tell the source's launcher to keep its guest."""
+
+
+class HandOver(Struct, frozen=True, tag=True):
+    """The guest has ended here: name the migration's target as its runner, by compare-and-swap of the whole VMI.
+
+    The same write carries `status`: what the target must know before the guest runs there.
+    """
+
+    status: Json
+
+
+class TakeOver(Struct, frozen=True, tag=True):
+    """Let the guest that has arrived run here, unless its user had paused it."""
+
+    paused: bool
+
+
+class CloseRelay(Struct, frozen=True, tag=True):
+    """The migration is over on this node."""
+
+
+class Tell(Struct, frozen=True, tag=True):
+    """An Event on the VMI."""
+
+    kind: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+Action = (
+    Ask | Connect | SetUpNetwork | Sync | Resume | Signal | Kill | Dismiss | Forget | WriteStatus | Tell
+    | OpenRelay | Receive | Migrate | AbortMigration | HandOver | TakeOver | CloseRelay
+)  # fmt: skip
+
+
+class Plan(Struct, frozen=True):
+    actions: tuple[Action, ...] = ()
+    again_in: float | None = None
+
+
+NOTHING = Plan()

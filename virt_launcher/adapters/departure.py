@@ -1,0 +1,128 @@
+"""The guest leaves for another node: libvirt moves it in a thread, a second one watches and can call it back."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+import libvirt
+import msgspec
+
+from virt_ipc.messages import MigrateRequest, MigrationReport, MigrationStage
+from virt_launcher.adapters.log import log, warn
+from virt_launcher.plan import departure
+
+POLL_SECONDS = 0.4
+TELL_SECONDS = 2.5
+"""Between two reports of progress: whoever reads them paces itself, and the last one must not wait behind others."""
+MAX_ERROR = 2048
+
+
+class Departure:
+    """One attempt. It begins at once; `tell` gets each change, from a thread of ours, the last one SENT or FAILED."""
+
+    def __init__(
+        self, domain: libvirt.virDomain, request: MigrateRequest, tell: Callable[[MigrationReport], None]
+    ) -> None:
+        self._domain, self._request, self._tell = domain, request, tell
+        self._report = MigrationReport(stage=MigrationStage.SENDING, migration_uid=request.migration_uid)
+        self._over = threading.Event()
+        self._call_back = threading.Event()
+        self._aborted = False
+        self._why = ""
+        self._progress: dict[str, int] = {}
+        self._counters: dict[str, int] = {}
+        tell(self._report)
+        threading.Thread(target=self._move, name="migration", daemon=True).start()
+        threading.Thread(target=self._watch, name="migration-watch", daemon=True).start()
+
+    @property
+    def uid(self) -> str:
+        """Of the migration."""
+        return self._request.migration_uid
+
+    @property
+    def over(self) -> bool:
+        """Nothing of it is under way any more."""
+        return self._over.is_set()
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """libvirt's numbers of the job when last seen, named `migration.<libvirt's name>`; none once it is over."""
+        return {} if self.over else self._counters
+
+    def abort(self) -> None:
+        """Call the guest back, if it is not too late; the last report tells."""
+        self._aborted = True
+        self._call_back.set()
+
+    def _move(self) -> None:
+        error = self._attempt()
+        self._over.set()
+        self._call_back.set()
+        if error is None:
+            log("the guest has left", migration=self.uid)
+            self._say(stage=MigrationStage.SENT, **self._progress)
+            return
+        reason = departure.ABORTED if self._aborted else self._why or error
+        warn(f"the guest stays here: {reason}")
+        self._say(stage=MigrationStage.FAILED, error=reason[:MAX_ERROR], aborted=self._aborted, **self._progress)
+
+    def _attempt(self) -> str | None:
+        """None when libvirt says that the guest has left, else what it says."""
+        request = self._request
+        try:
+            disks = departure.local_disks(self._domain.XMLDesc()) if request.block else []
+            names = departure.flags(request, disks)
+            flags = sum(getattr(libvirt, f"VIR_MIGRATE_{name}") for name in names)
+            with contextlib.suppress(libvirt.libvirtError):  # an older QEMU keeps its own
+                self._domain.migrateSetMaxDowntime(request.max_downtime_ms)
+            parameters = departure.parameters(request, disks)
+            log("the guest begins to leave", migration=self.uid, flags=" ".join(names), disks=" ".join(disks))
+            self._domain.migrateToURI3(departure.destination(request), parameters, flags)
+        except libvirt.libvirtError as error:
+            return told(error)
+        return None
+
+    def _watch(self) -> None:
+        progress = departure.Progress(began=time.monotonic())
+        told_at = progress.began
+        while not self._over.is_set():
+            self._call_back.wait(POLL_SECONDS)
+            if self._over.is_set():
+                return
+            now, seen = time.monotonic(), self._look()
+            if seen is not None:
+                self._progress = seen
+                progress = progress.seen(seen["data_remaining"], now)
+                if now - told_at >= TELL_SECONDS:
+                    self._say(**seen)
+                    told_at = now
+            self._why = self._why or departure.given_up(self._request, progress, now)
+            if self._aborted or self._why:
+                with contextlib.suppress(libvirt.libvirtError):  # not begun yet, or over
+                    self._domain.abortJob()
+                self._over.wait(POLL_SECONDS)
+
+    def _look(self) -> dict[str, int] | None:
+        """How far it has come, as fields of a report; None while libvirt cannot say."""
+        try:
+            stats: dict[str, int] = self._domain.jobStats()
+        except libvirt.libvirtError:
+            return None
+        if "data_total" not in stats:
+            return None
+        self._counters = departure.counters(stats)
+        return departure.progress(stats)
+
+    def _say(self, **fields: object) -> None:
+        self._report = msgspec.structs.replace(self._report, **fields)
+        self._tell(self._report)
+
+
+def told(error: libvirt.libvirtError) -> str:
+    """libvirt's error in the form that clients of the API know."""
+    code, where, what = error.get_error_code(), error.get_error_domain(), error.get_error_message()
+    return f"virError(Code={code}, Domain={where}, Message='{what}')"

@@ -1,0 +1,133 @@
+"""How a guest leaves: what libvirt is told, and when the attempt is given up. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+from xml.etree.ElementTree import fromstring
+
+import msgspec
+
+from virt_model.migration_way import LOOPBACK
+
+ABORTED = "Live migration has been aborted"
+
+
+class Terms(Protocol):
+    """What virt-handler asks for: a `MigrateRequest`, whose fields have these names and units."""
+
+    @property
+    def libvirt_port(self) -> int: ...
+    @property
+    def memory_port(self) -> int: ...
+    @property
+    def disks_port(self) -> int: ...
+    @property
+    def bandwidth(self) -> int: ...
+    @property
+    def auto_converge(self) -> bool: ...
+    @property
+    def connections(self) -> int: ...
+    @property
+    def completion_timeout(self) -> float: ...
+    @property
+    def progress_timeout(self) -> float: ...
+
+
+ALWAYS = ("PEER2PEER", "LIVE", "PAUSED")
+"""PAUSED: the guest stands still at the target until it is taken over there."""
+
+
+def local_disks(xml: str) -> list[str]:
+    """Targets of the disks in a live domain that are files of the pod and can be written: those that must be copied.
+
+    A CD-ROM, or another disk that is read only, is made anew by the target.
+    """
+    return [
+        target.get("dev", "")
+        for disk in fromstring(xml).iterfind("devices/disk")
+        if disk.get("device") == "disk" and disk.get("type") == "file" and disk.find("readonly") is None
+        and (target := disk.find("target")) is not None
+    ]  # fmt: skip
+
+
+def flags(request: Terms, disks: list[str]) -> list[str]:
+    """Names of libvirt's flags, without their prefix `VIR_MIGRATE_`."""
+    return [
+        *ALWAYS,
+        *(["NON_SHARED_INC"] if disks else []),
+        *(["AUTO_CONVERGE"] if request.auto_converge else []),
+        *(["PARALLEL"] if request.connections > 1 else []),
+    ]
+
+
+def destination(request: Terms) -> str:
+    """The libvirtd that receives."""
+    return f"qemu+tcp://{LOOPBACK}:{request.libvirt_port}/session"
+
+
+def parameters(request: Terms, disks: list[str]) -> dict[str, object]:
+    """libvirt's typed parameters."""
+    chosen: dict[str, object] = {
+        "migrate_uri": f"tcp://{LOOPBACK}:{request.memory_port}",
+        "listen_address": LOOPBACK,
+    }
+    if disks:
+        chosen |= {"migrate_disks": disks, "disks_uri": f"tcp://{LOOPBACK}:{request.disks_port}"}
+    if request.bandwidth:
+        chosen["bandwidth"] = max(1, request.bandwidth >> 20)  # MiB a second
+    if request.connections > 1:
+        chosen["parallel.connections"] = request.connections
+    return chosen
+
+
+_DATA: Final = ("data_total", "data_processed", "data_remaining")
+_PAGE: Final = 4096
+
+
+def counters(stats: Mapping[str, int]) -> dict[str, int]:
+    """What metrics tell of libvirt's job: bytes, and bytes a second."""
+    rates = {"memory_dirty_rate": _dirty_rate(stats), "memory_bps": stats.get("memory_bps", 0)}
+    return {
+        f"migration.{name}": value for name, value in ({name: stats.get(name, 0) for name in _DATA} | rates).items()
+    }
+
+
+def progress(stats: Mapping[str, int]) -> dict[str, int]:
+    """libvirt's job as fields of a `MigrationReport`."""
+    return {
+        **{name: stats.get(name, 0) for name in _DATA},
+        "dirty_rate": _dirty_rate(stats),
+        "transfer_rate": stats.get("memory_bps", 0) + stats.get("disk_bps", 0),
+        "expected_downtime_ms": stats.get("downtime", 0),
+    }
+
+
+def _dirty_rate(stats: Mapping[str, int]) -> int:
+    """libvirt counts pages."""
+    return stats.get("memory_dirty_rate", 0) * stats.get("memory_page_size", _PAGE)
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What the decision to give up depends on. Moments are monotonic seconds, amounts bytes."""
+
+    began: float
+    least: int | None = None
+    """The least that ever remained."""
+    least_at: float = 0.0
+
+    def seen(self, remaining: int, now: float) -> Progress:
+        """With one more look at what remains."""
+        if self.least is None or remaining < self.least:
+            return msgspec.structs.replace(self, least=remaining, least_at=now)
+        return self
+
+
+def given_up(request: Terms, progress: Progress, now: float) -> str:
+    """Why the guest shall stay after all; empty while there is hope."""
+    if request.completion_timeout and now - progress.began > request.completion_timeout:
+        return f"Live migration is not completed after {request.completion_timeout:.0f} seconds and has been aborted"
+    moved_at = progress.began if progress.least is None else progress.least_at
+    if request.progress_timeout and now - moved_at > request.progress_timeout:
+        return f"Live migration stuck for {request.progress_timeout:.0f} seconds and has been aborted"
+    return ""
