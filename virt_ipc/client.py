@@ -122,6 +122,10 @@ class LauncherClient:
         """Ask for the end of the migration under way, at either side; reports tell whether it came too late."""
         await self._call("abort_migration", Empty(), SHORT)
 
+    async def complete_migration(self) -> None:
+        """Make a guest that leaves stand still and send the rest without limit of bandwidth; reports tell."""
+        await self._call("complete_migration", Empty(), SHORT)
+
     async def take_over(self, request: TakeOverRequest) -> DomainReport:
         """Let the guest that was received run here. Call it only when the VMI names this pod as its runner.
 

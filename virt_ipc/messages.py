@@ -181,6 +181,8 @@ class MigrationReport(Message, frozen=True, kw_only=True):
     """Bytes of memory and disks that are sent a second."""
     expected_downtime_ms: Count = 0
     """How long the guest would stand still if it switched now, as QEMU expects."""
+    standing: bool = False
+    """The guest was made to stand still, so that the rest can be sent."""
 
 
 class DomainReport(Message, frozen=True, kw_only=True):
@@ -242,6 +244,8 @@ class MigrateRequest(Message, frozen=True, kw_only=True):
     """Seconds for the whole; 0 is for ever."""
     progress_timeout: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """Seconds without the remaining data becoming less; 0 is for ever."""
+    allow_workload_disruption: bool = False
+    """When `completion_timeout` is over, make the guest stand still and wait as long again, instead of giving up."""
 
 
 class TakeOverRequest(Message, frozen=True, kw_only=True):

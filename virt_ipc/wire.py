@@ -44,6 +44,7 @@ UNARY: dict[str, tuple[type[Message], type[Message]]] = {
     "receive": (messages.ReceiveRequest, messages.Empty),
     "migrate": (messages.MigrateRequest, messages.Empty),
     "abort_migration": (messages.Empty, messages.Empty),
+    "complete_migration": (messages.Empty, messages.Empty),
     "take_over": (messages.TakeOverRequest, messages.DomainReport),
     "stats": (messages.Empty, messages.DomainStats),
     "ping": (messages.Empty, messages.Empty),

@@ -23,7 +23,6 @@ IDLE_KINDS: Final[dict[str, str]] = {
     "VirtualMachineClusterInstancetype": "instance types",
     "VirtualMachinePreference": "preferences",
     "VirtualMachineClusterPreference": "preferences",
-    "MigrationPolicy": "live migration",
     "Plugin": "plugins",
 }
 

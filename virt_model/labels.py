@@ -24,6 +24,9 @@ MIGRATION_JOB_UID: Final = "kubevirt.io/migrationJobUID"
 MIGRATION_NAME: Final = "kubevirt.io/migrationName"
 EVACUATION_MIGRATION: Final = "kubevirt.io/evacuationMigration"  # annotation: the node that is left
 MIGRATION_VMI_NAME: Final = "kubevirt.io/vmi-name"
+#: annotation, ours. Of a migration, with any value: the guest may stand still so that it gets done. virt-controller
+#: passes it on to the VMI, there with the migration's UID.
+FORCE_COMPLETE: Final = "podvirt.io/force-complete"
 
 # --- node labels and annotations
 SCHEDULABLE: Final = "kubevirt.io/schedulable"

@@ -1,8 +1,12 @@
-"""`virtctl migrate|migrate-cancel VM`: the VM's subresource asks for a migration, its deletion calls it off."""
+"""`virtctl migrate|migrate-cancel VM`: the VM's subresource asks for a migration, its deletion calls it off.
+
+`--force-complete` is about the one that is under way: an annotation of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,19 +15,33 @@ from virtctl.failure import CommandFailed
 from virtctl.flags import cluster_flags, pairs
 from virtctl.power import DRY_RUN, change
 
+if TYPE_CHECKING:
+    from virt_runtime.kube import KubeClient
+    from virt_runtime.resources import Json
+
 _NODE_SELECTOR = "Labels that the target's node must have besides, for example --addedNodeSelector disk=fast,zone=b"
 _WAIT = "Tell how it goes until it is over; exit code 1 when it does not succeed."
+_FORCE = (
+    "Get the migration done that is under way: the guest stands still until it has moved,"
+    " and no limit of bandwidth holds for it any more."
+)
 
 
 @click.command(short_help="Migrate a virtual machine.")
 @click.argument("vm", metavar="(VM)")
 @click.option("--addedNodeSelector", "selector", default="", metavar="KEY=VALUE,...", help=_NODE_SELECTOR)
 @click.option("--wait", is_flag=True, help=_WAIT)
+@click.option("--force-complete", "force", is_flag=True, help=_FORCE)
 @DRY_RUN
 @cluster_flags()
 @click.pass_context
-def migrate(context: click.Context, vm: str, selector: str, wait: bool, dry_run: bool) -> None:
+def migrate(context: click.Context, vm: str, selector: str, wait: bool, force: bool, dry_run: bool) -> None:
     """Move a running virtual machine to another node."""
+    if force:
+        if selector or wait:
+            raise CommandFailed("--force-complete is about the migration that is under way: it starts none")
+        _force(context, vm, dry_run=dry_run)
+        return
     options = {"addedNodeSelector": pairs("--addedNodeSelector", selector)} if selector else {}
 
     def ask() -> None:
@@ -50,6 +68,39 @@ def _and_wait(context: click.Context, vm: str, ask: Callable[[], None]) -> None:
         raise CommandFailed(f"VM {vm}: its migration cannot be followed: {error.message}") from error
 
 
+def _force(context: click.Context, vm: str, *, dry_run: bool) -> None:
+    from virt_model.labels import FORCE_COMPLETE
+    from virt_runtime.errors import ApiError
+    from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCE_MIGRATIONS as MIGRATIONS
+
+    access = access_of(context)
+
+    async def force(kube: KubeClient) -> bool:
+        metadata = await _under_way(kube, access.namespace, vm)
+        if metadata is not None and not dry_run:
+            marked = {"metadata": {"uid": metadata["uid"], "annotations": {FORCE_COMPLETE: ""}}}
+            await kube.merge_patch(MIGRATIONS, access.namespace, metadata["name"], marked)
+        return metadata is not None
+
+    if dry_run:
+        click.echo("Dry Run execution")
+    try:
+        if not with_client(access, force):
+            raise CommandFailed(f"Found no migration to complete for {vm}: start one with virtctl migrate {vm}")
+    except ApiError as error:
+        raise CommandFailed(f"Error completing migration of VirtualMachine {vm}: {error.message}") from error
+    click.echo(f"VM {vm} stands still until it has migrated")
+
+
+async def _under_way(kube: KubeClient, namespace: str, vm: str) -> Json | None:
+    """The metadata of the VM's migration that is not over."""
+    from virtctl.migration_wait import migrations_of
+    from virtctl.plan.migration import over
+
+    active = [each for each in await migrations_of(kube, namespace, vm) if not over(each)]
+    return active[0]["metadata"] if active else None
+
+
 @click.command("migrate-cancel", short_help="Cancel migration of a virtual machine.")
 @click.argument("vm", metavar="(VM)")
 @DRY_RUN
@@ -58,19 +109,15 @@ def _and_wait(context: click.Context, vm: str, ask: Callable[[], None]) -> None:
 def migrate_cancel(context: click.Context, vm: str, dry_run: bool) -> None:
     """Call off the migration of a virtual machine that is under way."""
     from virt_runtime.errors import ApiError
-    from virt_runtime.kube import KubeClient
     from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCE_MIGRATIONS as MIGRATIONS
-    from virtctl.migration_wait import migrations_of
-    from virtctl.plan.migration import over
 
     access = access_of(context)
 
     async def call_off(kube: KubeClient) -> bool:
-        active = [each for each in await migrations_of(kube, access.namespace, vm) if not over(each)]
-        if active and not dry_run:
-            metadata = active[0]["metadata"]
+        metadata = await _under_way(kube, access.namespace, vm)
+        if metadata is not None and not dry_run:
             await kube.delete(MIGRATIONS, access.namespace, metadata["name"], uid=metadata["uid"])
-        return bool(active)
+        return metadata is not None
 
     if dry_run:
         click.echo("Dry Run execution")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,3 +133,45 @@ def test_called_off_it_stays_where_it_is(cluster: Cluster, namespace: str, guest
     checked(cluster, namespace, 0)
     refused = cluster.virtctl("migrate-cancel", GUEST, "-n", namespace)
     assert (refused.code, refused.err.strip()) == (1, f"Found no migration to cancel for {GUEST}")
+
+
+@pytest.fixture
+def slow(cluster: Cluster, namespace: str) -> Iterator[Object]:
+    """A MigrationPolicy for the guest: 1 MiB a second, and soon late."""
+    selectors = {"namespaceSelector": {"kubernetes.io/metadata.name": namespace}}
+    settings = {"bandwidthPerMigration": "1Mi", "completionTimeoutPerGiB": 4, "allowWorkloadDisruption": True}
+    made: Object = {
+        "apiVersion": "migrations.kubevirt.io/v1alpha1", "kind": "MigrationPolicy", "metadata": {"name": namespace},
+        "spec": {"selectors": selectors, **settings},
+    }  # fmt: skip
+    cluster.create(made)
+    yield made
+    cluster.kubectl("delete", "migrationpolicy", namespace, "--wait=false")
+
+
+def test_a_policy_lets_it_stand_still_and_force_gets_it_done(
+    cluster: Cluster, namespace: str, guest: Console, slow: Object
+) -> None:
+    assert cluster.virtctl("migrate", GUEST, "-n", namespace).code == 0
+    given_up = ended(cluster, namespace, 1)["status"]
+    state = given_up["migrationState"]
+    assert (given_up["phase"], state["migrationPolicyName"], state["mode"]) == ("Failed", namespace, "Paused")
+    assert state["migrationConfiguration"]["bandwidthPerMigration"] == "1Mi"
+    assert "is not completed after 8 seconds" in state["failureReason"]
+    assert not vms.is_true(live(cluster, namespace), "Paused")
+    count = checked(cluster, namespace, 0)
+
+    patient = '{"spec": {"completionTimeoutPerGiB": 600}}'
+    cluster.kubectl("patch", "migrationpolicy", namespace, "--type=merge", "-p", patient)
+    node = live(cluster, namespace)["status"]["nodeName"]
+    assert cluster.virtctl("migrate", GUEST, "-n", namespace).code == 0
+    told = until("progress", lambda: live(cluster, namespace)["metadata"]["annotations"].get(PROGRESS), 60)
+    assert 0 < json.loads(told)["dataRemaining"] < json.loads(told)["dataTotal"]
+    answer = cluster.virtctl("migrate", GUEST, "-n", namespace, "--force-complete")
+    assert (answer.code, answer.out) == (0, f"VM {GUEST} stands still until it has migrated\n"), answer.err
+    done = ended(cluster, namespace, 2, 60)["status"]
+    assert (done["phase"], done["migrationState"]["mode"]) == ("Succeeded", "Paused")
+    moved = live(cluster, namespace)
+    assert moved["status"]["nodeName"] != node and not vms.is_true(moved, "Paused")
+    assert "podvirt.io/force-complete" not in moved["metadata"]["annotations"]
+    checked(cluster, namespace, count)

@@ -26,6 +26,7 @@ from virt_api.plan.defaults.vmi import Chance, created_vmi
 from virt_api.plan.reading import Raw, find, has, table, text
 from virt_api.plan.rules import migration as migration_rules
 from virt_api.plan.rules.migration import MigrationNews
+from virt_api.plan.rules.migration_policy import policy_causes
 from virt_api.plan.rules.replicaset import replicaset_causes
 from virt_api.plan.rules.vm import vm_causes, vm_warnings
 from virt_api.plan.rules.vmi import created_causes, updated_causes
@@ -139,6 +140,10 @@ def _validate_changed_migration(request: Request, world: World) -> Verdict:
     return Verdict(refusal=migration_rules.refused_update(request.old, request.new))
 
 
+def _validate_policy(request: Request, world: World) -> Verdict:
+    return Verdict(refusal=refuse(policy_causes(request.new)) if request.changes_spec else None)
+
+
 def _refuse(kind: str) -> Callable[[Request, World], Verdict]:
     return lambda _request, _world: Verdict(refusal=refused_kind(kind))
 
@@ -154,6 +159,7 @@ ADMISSIONS: dict[str, Callable[[Request, World], Verdict]] = {
     "/virtualmachinereplicaset-validate": _validate_replicaset,
     NEW_MIGRATION: _validate_new_migration,
     "/migration-validate-update": _validate_changed_migration,
+    "/migration-policy-validate-create": _validate_policy,
     **{creation_path(KINDS[kind].plural): _refuse(kind) for kind in IDLE_KINDS},
 }
 

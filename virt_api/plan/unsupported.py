@@ -101,7 +101,10 @@ VM: tuple[Row, ...] = (
     Row("runStrategy", "receiving a migration from another cluster", ("WaitAsReceiver",)),
 )
 
-
+POLICY: tuple[Row, ...] = (
+    Row("allowPostCopy", "post-copy migration"),
+    Row("experimental", "migration settings under trial"),
+)
 ANNOTATIONS: tuple[Row, ...] = (
     Row("hooks.kubevirt.io/hookSidecars", "hook sidecars"),
     Row(labels.IGNITION_DATA, "Ignition"),
@@ -116,6 +119,8 @@ def documentation() -> str:
     lines += ["| field | would give | refused values |", "|---|---|---|"]
     for row in (*VM, *(_below("template.spec", row) for row in SPEC)):
         lines.append(f"| `spec.{row.path.replace('.*', '[]')}` | {row.what} | {_values(row)} |")
+    for row in POLICY:
+        lines.append(f"| MigrationPolicy `spec.{row.path}` | {row.what} | {_values(row)} |")
     for row in ANNOTATIONS:
         lines.append(f"| annotation `{row.path}` | {row.what} | {_values(row)} |")
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from virt_controller.adapters.caches import BY_NAME, BY_VMI, Caches
 from virt_controller.adapters.perform import Performer, drive
 from virt_controller.plan import migration as planner
 from virt_controller.plan.actions import Question
+from virt_controller.plan.migration_policy import Manner, Policy, manner_of
 from virt_controller.plan.migration_world import Migration, MigrationWorld
 from virt_controller.plan.pods import own
 from virt_model import labels
@@ -79,6 +80,8 @@ class MigrationController:
         return found
 
     async def _ask(self, world: MigrationWorld, question: Question) -> MigrationWorld | None:
+        if question is Question.MANNER:
+            return None if world.vmi is None else msgspec.structs.replace(world, manner=await self._manner(world.vmi))
         assert question is Question.LIVE
         migration = world.migration
         try:
@@ -92,6 +95,13 @@ class MigrationController:
             return None  # a successor of the same name: its own event wakes us
         vmi, pods = await self._live_vmi(present)
         return msgspec.structs.replace(world, migration=present, vmi=vmi, pods=pods, live=True)
+
+    async def _manner(self, vmi: Vmi) -> Manner:
+        """Read when it is needed: policies are few, and migrations too."""
+        policies = await self._kube.list(resources.MIGRATION_POLICIES)
+        namespace = await self._kube.get(resources.NAMESPACES, None, vmi.namespace) if policies else {}
+        of_namespace = (namespace.get("metadata") or {}).get("labels") or {}
+        return manner_of(self._caches.config().migrations, map(Policy, policies), of_namespace, vmi.labels)
 
     async def _live_vmi(self, migration: Migration) -> tuple[Vmi | None, tuple[Pod, ...]]:
         try:

@@ -92,6 +92,7 @@ class Question(StrEnum):
 
     LIVE = "live"  # the object and what it owns, as they are now
     REVISION = "revision"  # the VM's spec as it was at start
+    MANNER = "manner"  # how a guest is to be moved: policies and labels
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

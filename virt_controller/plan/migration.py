@@ -159,7 +159,9 @@ def _hand_over(world: MigrationWorld, vmi: Vmi, target: Pod) -> Plan:
         return Plan(again_in=WAIT_FOR_TURN[1])
     if world.source is None:
         return Plan(action=_fail(world, "its guest is not where it was"))
-    state = migration_status.handed_over(world.migration, vmi, world.source, target, world.config)
+    if world.manner is None:
+        return Plan(ask=Question.MANNER)
+    state = migration_status.handed_over(world.migration, vmi, world.source, target, world.manner)
     status = {
         **vmi.status,
         "migrationState": state,
@@ -178,6 +180,8 @@ def _handed_over(world: MigrationWorld, vmi: Vmi, state: Json) -> Plan:
         return Plan(action=_outcome(world, state))
     if world.migration.deleting and not state.get("abortRequested"):
         return Plan(action=_patch_state(vmi, {**state, "abortRequested": True}, "an abort is asked for"))
+    if world.migration.forced and vmi.annotations.get(labels.FORCE_COMPLETE) != world.migration.uid:
+        return Plan(action=_force(world.migration, vmi))
     reached = migration_status.reached(state)
     if reached is not world.migration.step and _later(reached, world.migration.step):
         return Plan(action=_move(world, reached, "the agents have come this far"))
@@ -193,6 +197,14 @@ def _without_target(world: MigrationWorld, vmi: Vmi, state: Json) -> Plan:
         return Plan(ask=Question.LIVE)
     over = migration_status.failed_state(state, "Target pod is down", world.now)
     return Plan(action=_patch_state(vmi, over, "the target is down"))
+
+
+def _force(migration: Migration, vmi: Vmi) -> Action:
+    annotations = {**vmi.annotations, labels.FORCE_COMPLETE: migration.uid}
+    new = {**vmi.raw, "metadata": {**vmi.metadata, "annotations": annotations}}
+    ops = patch.tested(vmi.raw, new, ("/status/migrationState",))
+    why = "its end is asked for, whatever it costs"
+    return Patch(kind=Kind.VMI, namespace=vmi.namespace, name=vmi.name, ops=ops, why=why)
 
 
 def _patch_state(vmi: Vmi, state: Json, why: str) -> Action:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from api.time import format_time
+from virt_controller.plan.migration_policy import Manner
 from virt_controller.plan.migration_world import Migration, Step
 from virt_model import conditions, labels
 from virt_model.conditions import TRUE, Condition, Stamp
-from virt_model.config import ClusterConfig
 from virt_model.seen import Pod, Vmi
 
 Json = dict[str, Any]
@@ -50,7 +50,7 @@ def called_off(migration: Migration, now: float) -> Json:
     return {**ended, "status": {**ended["status"], "conditions": listed}}
 
 
-def handed_over(migration: Migration, vmi: Vmi, source: Pod, target: Pod, config: ClusterConfig) -> Json:
+def handed_over(migration: Migration, vmi: Vmi, source: Pod, target: Pod, manner: Manner) -> Json:
     """The VMI's `migrationState` at its beginning."""
     overhead = int(target.annotations.get(labels.MEMORY_OVERHEAD) or 0)
     return {
@@ -60,7 +60,8 @@ def handed_over(migration: Migration, vmi: Vmi, source: Pod, target: Pod, config
         "targetNode": target.node,
         "targetPod": target.name,
         "targetMemoryOverhead": f"{overhead // 1024}Ki",
-        "migrationConfiguration": config.migrations.as_status(),
+        "migrationConfiguration": manner.settings.as_status(),
+        **({"migrationPolicyName": manner.policy} if manner.policy else {}),
     }
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from virt_controller.plan import pods
 from virt_controller.plan.actions import Action, Delete, Kind, Refusal
+from virt_controller.plan.migration_policy import Manner
 from virt_model import labels, names
 from virt_model.config import ClusterConfig
 from virt_model.seen import Pod, Seen, Vmi
@@ -64,6 +65,11 @@ class Migration(Seen, frozen=True):
         return labels.EVACUATION_MIGRATION in self.annotations
 
     @property
+    def forced(self) -> bool:
+        """It shall get done, even if the guest must stand still for that."""
+        return labels.FORCE_COMPLETE in self.annotations
+
+    @property
     def turn(self) -> tuple[int, float, str]:
         """The order in which those that wait may begin."""
         return (PRIORITIES.get(str(self.spec.get("priority") or ""), 1), self.created_at or 0.0, self.uid)
@@ -79,6 +85,7 @@ class MigrationWorld(msgspec.Struct, frozen=True, kw_only=True):
     nodes_of: dict[str, str] = {}  # node of the VMI of each of them, by the UID of the migration
     node_labels: dict[str, str] = {}  # of the node that the guest is on
     live: bool = False
+    manner: Manner | None = None  # how the guest is to be moved, once asked for
     config: ClusterConfig
     launcher_image: str
     now: float  # seconds since 1970

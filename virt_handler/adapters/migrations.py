@@ -44,6 +44,7 @@ class Migrations:
             steps.Receive: self._receive,
             steps.Migrate: self._migrate,
             steps.AbortMigration: self._abort,
+            steps.CompleteMigration: self._complete,
             steps.HandOver: self._hand_over,
             steps.TakeOver: self._take_over,
         }
@@ -79,6 +80,10 @@ class Migrations:
     async def _abort(self, guest: Guest, _seen: Seen, _action: object) -> None:
         assert guest.session is not None
         await guest.session.client.abort_migration()
+
+    async def _complete(self, guest: Guest, _seen: Seen, _action: object) -> None:
+        assert guest.session is not None
+        await guest.session.client.complete_migration()
 
     async def _take_over(self, guest: Guest, _seen: Seen, action: steps.TakeOver) -> None:
         assert guest.session is not None

@@ -144,7 +144,7 @@ def _migration_of(report: MigrationReport | None) -> Migration | None:
         return None
     return Migration(
         migration_uid=report.migration_uid, stage=Stage(report.stage.value), error=report.error, aborted=report.aborted,
-        progress=_progress_of(report),
+        standing=report.standing, progress=_progress_of(report),
     )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ class Migration(Struct, frozen=True, kw_only=True):
     error: str = ""
     aborted: bool = False
     """It failed because it was given up."""
+    standing: bool = False
+    """At the source: the guest was made to stand still, so that it gets done."""
     progress: Progress | None = None
     """At the source, once libvirt knows of some."""
 

@@ -27,6 +27,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     auto_converge: bool
     completion_timeout: int
     progress_timeout: int
+    allow_workload_disruption: bool
 
 
 def terms(vmi: Json, move: Move) -> Terms:
@@ -39,6 +40,7 @@ def terms(vmi: Json, move: Move) -> Terms:
         auto_converge=bool(settings.get("allowAutoConverge")),
         completion_timeout=completion_seconds(vmi, settings),
         progress_timeout=int(settings.get("progressTimeout") or DEFAULT_TIMEOUT),
+        allow_workload_disruption=bool(settings.get("allowWorkloadDisruption")),
     )
 
 

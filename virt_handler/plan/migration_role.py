@@ -42,6 +42,9 @@ class Move(Struct, frozen=True, kw_only=True):
     completed: bool = False
     abort_requested: bool = False
     abort_status: str = ""
+    mode: str = ""
+    forced: bool = False
+    """Somebody wants it done, even if the guest must stand still for that."""
     configuration: Json = {}
 
     @property
@@ -62,7 +65,9 @@ def move_of(vmi: Json) -> Move | None:
         started=state.get("startTimestamp") or "", detected=bool(state.get("targetNodeDomainDetected")),
         received=state.get("targetNodeDomainReadyTimestamp") or "", ended=state.get("endTimestamp") or "",
         completed=bool(state.get("completed")), abort_requested=bool(state.get("abortRequested")),
-        abort_status=state.get("abortStatus") or "", configuration=state.get("migrationConfiguration") or {},
+        abort_status=state.get("abortStatus") or "", mode=state.get("mode") or "",
+        forced=(vmi["metadata"].get("annotations") or {}).get(labels.FORCE_COMPLETE) == state["migrationUid"],
+        configuration=state.get("migrationConfiguration") or {},
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ the move failed, or was given up              say so; the guest goes on here
 the target does not listen yet                –
 not begun                                     open the way, start stamp, then tell the launcher: in this order
 an abort is asked for                         give it up
+its end is asked for, whatever it costs       let the guest stand still
+the guest stands still for it                 say so
 it goes on                                    now and then, say how far it has come
 """
 
@@ -23,6 +25,7 @@ from virt_handler.plan.migration_role import Move, move_of
 from virt_handler.plan.steps import (
     AbortMigration,
     CloseRelay,
+    CompleteMigration,
     HandOver,
     Launcher,
     Migrate,
@@ -53,7 +56,9 @@ def plan(seen: Observed) -> Plan | None:
         return _failed(seen, move, ABORTED if report.aborted else report.error, aborted=report.aborted)
     if report is None:
         return _begin(seen, move)
-    return _give_up(seen, move, report) if move.abort_requested else _show_progress(seen, move, report)
+    if move.abort_requested:
+        return _give_up(seen, move, report)
+    return _stand_still(seen, move, report) or _show_progress(seen, move, report)
 
 
 def _begin(seen: Observed, move: Move) -> Plan | None:
@@ -77,6 +82,18 @@ def _give_up(seen: Observed, move: Move, report: Migration) -> Plan | None:
     if not move.abort_status:
         return Plan((WriteStatus(migration_status.aborting(seen.vmi)),))
     return None if report.aborted else Plan((AbortMigration(),))
+
+
+def _stand_still(seen: Observed, move: Move, report: Migration) -> Plan | None:
+    assert seen.vmi is not None
+    if report.stage is not Stage.SENDING:
+        return None
+    if not report.standing:
+        return Plan((CompleteMigration(),)) if move.forced and seen.retry_at <= seen.now else None
+    if move.mode == migration_status.STANDING:
+        return None
+    told = Tell("Normal", "Migrating", "The guest stands still until it has moved.")
+    return Plan((WriteStatus(migration_status.standing(seen.vmi)), told))
 
 
 def _show_progress(seen: Observed, move: Move, report: Migration) -> Plan | None:

@@ -11,9 +11,10 @@ from typing import Any, Final
 from virt_model import labels, migration_progress
 
 Json = dict[str, Any]
-PRE_COPY = "PreCopy"
+PRE_COPY, STANDING = "PreCopy", "Paused"
+"""How the guest is while its memory is sent: it runs, or stands still."""
 OVER_LABELS: Final = {labels.MIGRATION_TARGET_NODE_NAME: None}
-OVER_ANNOTATIONS: Final = {migration_progress.ANNOTATION: None}
+OVER_ANNOTATIONS: Final = {migration_progress.ANNOTATION: None, labels.FORCE_COMPLETE: None}
 """What goes in the write that says that a migration is over."""
 
 
@@ -32,6 +33,10 @@ def listening(vmi: Json, address: str, port: int) -> Json:
 
 def started(vmi: Json, now: str) -> Json:
     return _with(_of(vmi), startTimestamp=now, mode=PRE_COPY)
+
+
+def standing(vmi: Json) -> Json:
+    return _with(_of(vmi), mode=STANDING)
 
 
 def detected(vmi: Json) -> Json:

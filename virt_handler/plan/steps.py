@@ -136,6 +136,10 @@ class AbortMigration(Struct, frozen=True, tag=True):
     """Tell the source's launcher to keep its guest."""
 
 
+class CompleteMigration(Struct, frozen=True, tag=True):
+    """Tell the source's launcher to let its guest stand still until it has moved."""
+
+
 class HandOver(Struct, frozen=True, tag=True):
     """The guest has ended here: name the migration's target as its runner, by compare-and-swap of the whole VMI.
 
@@ -165,7 +169,7 @@ class Tell(Struct, frozen=True, tag=True):
 
 Action = (
     Ask | Connect | SetUpNetwork | Sync | Resume | Signal | Kill | Dismiss | Forget | WriteStatus | Tell
-    | OpenRelay | Receive | Migrate | AbortMigration | HandOver | TakeOver | CloseRelay
+    | OpenRelay | Receive | Migrate | AbortMigration | CompleteMigration | HandOver | TakeOver | CloseRelay
 )  # fmt: skip
 
 

@@ -10,14 +10,20 @@ from collections.abc import Callable
 import libvirt
 import msgspec
 
+from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import MigrateRequest, MigrationReport, MigrationStage
 from virt_launcher.adapters.log import log, warn
+from virt_launcher.adapters.one_at_a_time import OneAtATime
 from virt_launcher.plan import departure
 
 POLL_SECONDS = 0.4
 TELL_SECONDS = 2.5
 """Between two reports of progress: whoever reads them paces itself, and the last one must not wait behind others."""
 MAX_ERROR = 2048
+PATIENCE = 5.0
+"""Seconds that a second wish to stand still waits for the first."""
+UNLIMITED_MIB = (1 << 63) // (1 << 20) - 1
+"""The largest bandwidth that libvirt takes, in MiB a second."""
 
 
 class Departure:
@@ -29,8 +35,11 @@ class Departure:
         self._domain, self._request, self._tell = domain, request, tell
         self._report = MigrationReport(stage=MigrationStage.SENDING, migration_uid=request.migration_uid)
         self._over = threading.Event()
-        self._call_back = threading.Event()
+        self._look_now = threading.Event()
         self._aborted = False
+        self._asked_to_stand = OneAtATime(PATIENCE)
+        self._ending = threading.Lock()  # a guest is made to stand before the end, and then let go on, or not at all
+        self._saying = threading.Lock()
         self._why = ""
         self._progress: dict[str, int] = {}
         self._counters: dict[str, int] = {}
@@ -56,12 +65,22 @@ class Departure:
     def abort(self) -> None:
         """Call the guest back, if it is not too late; the last report tells."""
         self._aborted = True
-        self._call_back.set()
+        self._look_now.set()
+
+    def complete(self) -> None:
+        """Let the guest stand still and send what is left as fast as it goes. Raises LauncherRefused."""
+        with self._asked_to_stand():
+            try:
+                self._domain.migrateSetMaxSpeed(UNLIMITED_MIB)
+                self._stand_still()
+            except libvirt.libvirtError as error:
+                raise LauncherRefused(f"the guest cannot be made to stand still: {told(error)}") from error
 
     def _move(self) -> None:
         error = self._attempt()
-        self._over.set()
-        self._call_back.set()
+        with self._ending:
+            self._over.set()
+        self._look_now.set()
         if error is None:
             log("the guest has left", migration=self.uid)
             self._say(stage=MigrationStage.SENT, **self._progress)
@@ -90,7 +109,8 @@ class Departure:
         progress = departure.Progress(began=time.monotonic())
         told_at = progress.began
         while not self._over.is_set():
-            self._call_back.wait(POLL_SECONDS)
+            self._look_now.wait(POLL_SECONDS)
+            self._look_now.clear()
             if self._over.is_set():
                 return
             now, seen = time.monotonic(), self._look()
@@ -100,11 +120,24 @@ class Departure:
                 if now - told_at >= TELL_SECONDS:
                     self._say(**seen)
                     told_at = now
+            progress = msgspec.structs.replace(progress, standing=self._report.standing)
+            if departure.stands_still(self._request, progress, now):
+                with contextlib.suppress(libvirt.libvirtError):  # then it is tried again
+                    self._stand_still()
             self._why = self._why or departure.given_up(self._request, progress, now)
             if self._aborted or self._why:
                 with contextlib.suppress(libvirt.libvirtError):  # not begun yet, or over
                     self._domain.abortJob()
                 self._over.wait(POLL_SECONDS)
+
+    def _stand_still(self) -> None:
+        """Stop the vCPUs; who hears that the guest stays lets them run again. Raises libvirtError."""
+        with self._ending:
+            if self.over or self._report.standing:
+                return
+            self._domain.suspend()
+            self._say(standing=True)
+        log("the guest stands still until it has moved", migration=self.uid)
 
     def _look(self) -> dict[str, int] | None:
         """How far it has come, as fields of a report; None while libvirt cannot say."""
@@ -118,8 +151,9 @@ class Departure:
         return departure.progress(stats)
 
     def _say(self, **fields: object) -> None:
-        self._report = msgspec.structs.replace(self._report, **fields)
-        self._tell(self._report)
+        with self._saying:
+            self._report = msgspec.structs.replace(self._report, **fields)
+            self._tell(self._report)
 
 
 def told(error: libvirt.libvirtError) -> str:

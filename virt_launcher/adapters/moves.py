@@ -45,6 +45,7 @@ class Departing(Protocol):
     @property
     def over(self) -> bool: ...
     def abort(self) -> None: ...
+    def complete(self) -> None: ...
 
 
 class Mover(Protocol):
@@ -56,7 +57,10 @@ class Mover(Protocol):
 
 
 class Moves:
-    """`publish` gets every report, `arriving` how far an arrival has come. Called one at a time, but for `abort`."""
+    """`publish` gets every report, `arriving` how far an arrival has come.
+
+    Called one at a time, but for `abort` and `complete`.
+    """
 
     def __init__(self, publish: Callable[[MigrationReport], None], arriving: Callable[[Arrival], None]) -> None:
         self._publish, self._arriving = publish, arriving
@@ -119,6 +123,11 @@ class Moves:
         if last is not None and not last.over:
             raise LauncherRefused("another migration is under way")
         self._departure = machine.depart(request, self._say)
+
+    def complete(self) -> None:
+        """Have a guest that leaves stand still, so that it gets done."""
+        if self._departure is not None:
+            self._departure.complete()
 
     def abort(self) -> None:
         """Call the guest back; at the other side, end what has arrived unless it is complete."""

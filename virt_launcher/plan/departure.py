@@ -32,6 +32,8 @@ class Terms(Protocol):
     def completion_timeout(self) -> float: ...
     @property
     def progress_timeout(self) -> float: ...
+    @property
+    def allow_workload_disruption(self) -> bool: ...
 
 
 ALWAYS = ("PEER2PEER", "LIVE", "PAUSED")
@@ -115,6 +117,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     least: int | None = None
     """The least that ever remained."""
     least_at: float = 0.0
+    standing: bool = False
+    """The guest stands still already, so that the rest can be sent."""
 
     def seen(self, remaining: int, now: float) -> Progress:
         """With one more look at what remains."""
@@ -123,10 +127,17 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         return self
 
 
+def stands_still(request: Terms, progress: Progress, now: float) -> bool:
+    """Whether the guest shall be made to stand still, because it changes its memory faster than that is sent."""
+    late = 0 < request.completion_timeout < now - progress.began
+    return late and request.allow_workload_disruption and not progress.standing
+
+
 def given_up(request: Terms, progress: Progress, now: float) -> str:
     """Why the guest shall stay after all; empty while there is hope."""
-    if request.completion_timeout and now - progress.began > request.completion_timeout:
-        return f"Live migration is not completed after {request.completion_timeout:.0f} seconds and has been aborted"
+    patience = request.completion_timeout * (2 if progress.standing else 1)
+    if patience and now - progress.began > patience:
+        return f"Live migration is not completed after {patience:.0f} seconds and has been aborted"
     moved_at = progress.began if progress.least is None else progress.least_at
     if request.progress_timeout and now - moved_at > request.progress_timeout:
         return f"Live migration stuck for {request.progress_timeout:.0f} seconds and has been aborted"

@@ -221,6 +221,11 @@ def _counts(spec: Json) -> list[Cause]:
 UNSUPPORTED: tuple[tuple[str, ...], ...] = (
     ("workloadUpdateStrategy", "workloadUpdateMethods"),
     ("synchronizationPort",),
+    ("configuration", "migrations", "allowPostCopy"),
+    ("configuration", "migrations", "disableTLS"),
+    ("configuration", "migrations", "experimental"),
+    ("configuration", "migrations", "network"),
+    ("configuration", "migrations", "unsafeMigrationOverride"),
     ("configuration", "mediatedDevicesConfiguration"),
     ("configuration", "permittedHostDevices"),
     ("configuration", "ksmConfiguration"),

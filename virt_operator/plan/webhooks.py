@@ -82,13 +82,20 @@ VALIDATING = (
         ("UPDATE",),
         "virtualmachineinstancemigrations",
     ),
+    Hook(
+        "migration-policy-validator",
+        "/migration-policy-validate-create",
+        ("CREATE", "UPDATE"),
+        "migrationpolicies",
+        group="migrations.kubevirt.io",
+        versions=("v1alpha1",),
+    ),
 )
 #: hooks of side groups that do not bear their group's name
 _PLAIN_NAMES = {
     "VirtualMachineInstancePreset": "virtualmachinepreset-validator",
     "VirtualMachinePool": "virtualmachinepool-validator",
     "VirtualMachineClone": "vm-clone-validator",
-    "MigrationPolicy": "migration-policy-validator",
 }
 
 

@@ -4,6 +4,8 @@ import http.client
 import json
 import socket
 import threading
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,14 +19,16 @@ _WATCHED = (
     "/api/v1/namespaces/{}/pods",
     "/api/v1/namespaces/{}/events",
 )
+MIGRATIONS = "/apis/kubevirt.io/v1/namespaces/{}/virtualmachineinstancemigrations"
 
 
 class Watching:
-    """Context manager; `events` grows: `type` and `object`, as in the recordings."""
+    """Context manager; `events` grows: `type` and `object`, as in the recordings. `more` are paths to watch besides."""
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, *more: str) -> None:
         self.events: list[Json] = []
-        self._connections = [self._open(cluster, path.format(namespace)) for path in _WATCHED]
+        self._news = threading.Condition()
+        self._connections = [self._open(cluster, path.format(namespace)) for path in (*_WATCHED, *more)]
         answers = [answer for _, answer in self._connections]
         self._threads = [threading.Thread(target=self._read, args=(answer,), daemon=True) for answer in answers]
 
@@ -39,6 +43,20 @@ class Watching:
         for connection, _ in self._connections:
             if connection.sock is not None:
                 connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def first(self, what: str, wanted: Callable[[Json], bool], seconds: float) -> Json:
+        """The first object seen that is `wanted`, at once. Raises AssertionError after `seconds`."""
+        looked, deadline = 0, time.monotonic() + seconds
+        with self._news:
+            while True:
+                for event in self.events[looked:]:
+                    looked += 1
+                    if event["type"] != "DELETED" and wanted(event["object"]):
+                        found: Json = event["object"]
+                        return found
+                left = deadline - time.monotonic()
+                assert left > 0, f"not seen within {seconds:.0f} s: {what}"
+                self._news.wait(left)
 
     def last(self, kind: str, name: str) -> Json | None:
         """The object as it was seen last; None where it never was or is gone."""
@@ -59,6 +77,8 @@ class Watching:
     def _read(self, answer: http.client.HTTPResponse) -> None:
         try:
             for line in iter(answer.readline, b""):
-                self.events.append(json.loads(line))
+                with self._news:
+                    self.events.append(json.loads(line))
+                    self._news.notify_all()
         except (OSError, ValueError, AttributeError):
             return  # the socket was closed under it: the test is over

@@ -29,7 +29,6 @@ MISSING = {
     "clarge": "instance types",
     "cluster-csmall": "instance types",
     "csmall": "instance types",
-    "example-migration-policy": "live migration",
     "virtio": "preferences",
     "windows": "preferences",
     "vm-pool-cirros": "pools of VMs",

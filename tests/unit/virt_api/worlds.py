@@ -53,6 +53,9 @@ WEBHOOKS = {
         ),
         "UPDATE": (("migration-update-validator.kubevirt.io", "/migration-validate-update"),),
     },
+    "migrationpolicies": {
+        "CREATE": (("migration-policy-validator.kubevirt.io", "/migration-policy-validate-create"),),
+    },
 }
 
 

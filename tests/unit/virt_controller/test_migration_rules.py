@@ -12,6 +12,7 @@ from api.time import format_time
 from tests.unit.virt_controller.objects import NOW
 from virt_controller.plan import migration as planner
 from virt_controller.plan.actions import Action, Create, Delete, Event, Kind, Patch, Question, Refusal
+from virt_controller.plan.migration_policy import Manner
 from virt_controller.plan.migration_world import Migration, MigrationWorld
 from virt_model import labels, names
 from virt_model.config import ClusterConfig
@@ -58,6 +59,7 @@ class Cluster:
         self.pods: dict[str, Json] = {OWN: pod(OWN, "pod-a", "node1")}
         self.others = others
         self.config = config or ClusterConfig()
+        self.manner = Manner(settings=self.config.migrations)
         self.now = NOW
         self.events: list[str] = []
         self.told: list[str] = []  # where there was nothing to do
@@ -82,6 +84,8 @@ class Cluster:
             plan = planner.plan(self.world())
             if plan.ask is Question.LIVE:
                 plan = planner.plan(self.world(live=True))
+            if plan.ask is Question.MANNER:
+                plan = planner.plan(msgspec.structs.replace(self.world(live=True), manner=self.manner))
             if plan.action is None:
                 self.told += [_line(event) for event in plan.events]
                 return plan.again_in
@@ -350,7 +354,9 @@ def test_a_hand_over_needs_the_very_vmi_that_was_looked_at() -> None:
     cluster.target_runs()
     cluster.migration["status"]["phase"] = "Scheduled"
     assert planner.plan(cluster.world()).ask is Question.LIVE
-    action = planner.plan(cluster.world(live=True)).action
+    looked = cluster.world(live=True)
+    assert planner.plan(looked).ask is Question.MANNER
+    action = planner.plan(msgspec.structs.replace(looked, manner=cluster.manner)).action
     assert isinstance(action, Patch)
     assert {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"} in action.ops
 
@@ -369,3 +375,13 @@ def test_events_name_the_migration() -> None:
     ).action
     assert isinstance(action, Patch)
     assert all(isinstance(event, Event) and event.about["metadata"]["uid"] == "job" for event in action.events)
+
+
+def test_one_that_shall_get_done_is_passed_on_to_the_agents_once() -> None:
+    cluster = at_the_agents()
+    cluster.agents(targetNodeAddress="10.0.0.2", startTimestamp="T")
+    cluster.settle()
+    cluster.migration["metadata"]["annotations"] = {labels.FORCE_COMPLETE: ""}
+    cluster.settle()
+    assert cluster.vmi["metadata"]["annotations"][labels.FORCE_COMPLETE] == "job"
+    assert planner.plan(cluster.world()).action is None

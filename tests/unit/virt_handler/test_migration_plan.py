@@ -10,7 +10,7 @@ import pytest
 from virt_handler.plan import guest, migration_request, status
 from virt_handler.plan.domain import Domain, Migration, Nic, Stage
 from virt_handler.plan.migration_role import Role, move_of, pod_here, role_of
-from virt_handler.plan.steps import HandOver, Launcher, Network, Observed, WriteStatus
+from virt_handler.plan.steps import CompleteMigration, HandOver, Launcher, Network, Observed, Tell, WriteStatus
 from virt_model import labels, migration_progress, names
 from virt_model.migration_progress import Progress, encoded
 from virt_model.runner import ANNOTATION
@@ -138,6 +138,9 @@ def test_what_the_source_is_told() -> None:
     assert told.block
     assert (told.bandwidth, told.max_downtime_ms, told.auto_converge) == (64 * 2**20, 500, True)
     assert (told.completion_timeout, told.progress_timeout) == (300, 30), "2 GiB are 2.15 GB, three are begun"
+    assert not told.allow_workload_disruption
+    disturbing = msgspec.structs.replace(move, configuration={"allowWorkloadDisruption": True})
+    assert migration_request.terms(seen, disturbing).allow_workload_disruption
 
 
 def test_without_settings_the_defaults_of_the_original_hold() -> None:
@@ -178,4 +181,30 @@ def test_progress_is_shown_once_in_a_while_and_never_of_a_short_migration(
         assert migration_progress.progress_of(moving, "another") is None
         over = Migration(migration_uid="job", stage=Stage.FAILED, error="no route", progress=progress)
         failed = guest.plan(msgspec.structs.replace(seen, domain=Domain(status="running", migration=over))).actions[1]
-        assert isinstance(failed, WriteStatus) and failed.annotations == {migration_progress.ANNOTATION: None}
+        assert isinstance(failed, WriteStatus)
+        assert failed.annotations == {migration_progress.ANNOTATION: None, labels.FORCE_COMPLETE: None}
+
+
+def leaving(force: str = "", retry_at: float = 0.0, mode: str = "PreCopy", **report: Any) -> Observed:
+    """A source whose launcher sends."""
+    moving = vmi(startTimestamp="2027-01-15T08:00:00Z", mode=mode, targetDirectMigrationNodePorts={"1": 0})
+    moving["metadata"]["annotations"] = {labels.FORCE_COMPLETE: force}
+    return Observed(
+        vmi=moving, pod=FIRST, role=Role.SOURCE, node="a", launcher=Launcher.CONNECTED, network=Network.READY,
+        domain=Domain(status="running", migration=Migration(migration_uid="job", stage=Stage.SENDING, **report)),
+        now=0.0, wall="2027-01-15T08:00:01Z", retry_at=retry_at,
+    )  # fmt: skip
+
+
+def test_whose_end_is_asked_for_stands_still_until_it_has_moved() -> None:
+    assert guest.plan(leaving(force="job")).actions == (CompleteMigration(),)
+    assert CompleteMigration() not in guest.plan(leaving(force="an earlier one")).actions
+    assert CompleteMigration() not in guest.plan(leaving(force="job", retry_at=5.0)).actions, "it was just refused"
+
+
+def test_standing_still_is_told_once() -> None:
+    written, told = guest.plan(leaving(standing=True)).actions
+    assert isinstance(written, WriteStatus) and written.status["migrationState"]["mode"] == "Paused"
+    assert isinstance(told, Tell) and told.message == "The guest stands still until it has moved."
+    again = guest.plan(leaving(force="job", standing=True, mode="Paused")).actions
+    assert CompleteMigration() not in again and told not in again

@@ -70,6 +70,19 @@ def test_the_attempt_is_given_up_when_what_remains_never_becomes_less() -> None:
     assert departure.given_up(request, progress.seen(399, 115.1), 125.0) == ""
 
 
+def test_a_guest_that_may_be_disturbed_stands_still_when_the_time_is_over_and_gets_as_much_again() -> None:
+    request = replace(REQUEST, completion_timeout=150.0, allow_workload_disruption=True)
+    progress = departure.Progress(began=100.0)
+    assert not departure.stands_still(request, progress, 250.0)
+    assert departure.stands_still(request, progress, 250.1)
+    assert not departure.stands_still(replace(request, allow_workload_disruption=False), progress, 250.1)
+    assert not departure.stands_still(replace(request, completion_timeout=0.0), progress, 1e9)
+    standing = replace(progress, standing=True)
+    assert not departure.stands_still(request, standing, 250.1)
+    assert departure.given_up(request, standing, 400.0) == ""
+    assert "not completed after 300 seconds" in departure.given_up(request, standing, 400.1)
+
+
 def test_no_timeout_is_for_ever() -> None:
     assert departure.given_up(REQUEST, departure.Progress(began=0.0), 1e9) == ""
 

@@ -63,11 +63,14 @@ class Leaving:
     """A Departure without a way."""
 
     def __init__(self, uid: str, tell: Callable[[MigrationReport], None]) -> None:
-        self.uid, self._tell, self.over, self.aborted = uid, tell, False, False
+        self.uid, self._tell, self.over, self.aborted, self.forced = uid, tell, False, False, False
         tell(MigrationReport(stage=MigrationStage.SENDING, migration_uid=uid))
 
     def abort(self) -> None:
         self.aborted = True
+
+    def complete(self) -> None:
+        self.forced = True
 
     def end(self, stage: MigrationStage) -> None:
         self.over = True
@@ -388,6 +391,8 @@ def test_one_departure_at_a_time_and_none_twice(launcher: Launcher, machine: Gla
     launcher.migrate(MigrateRequest(migration_uid="m", libvirt_port=1))
     with pytest.raises(LauncherRefused, match="under way"):
         launcher.migrate(MigrateRequest(migration_uid="n", libvirt_port=1))
+    launcher.complete_migration(Empty())
+    assert machine.leaving.forced and not machine.leaving.aborted
     launcher.abort_migration(Empty())
     assert machine.leaving.aborted
     machine.leaving.end(MigrationStage.FAILED)
