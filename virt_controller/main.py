@@ -14,6 +14,7 @@ from pathlib import Path
 from virt_controller.adapters.cache_metrics import CacheMetrics, PhaseTimes
 from virt_controller.adapters.caches import Caches
 from virt_controller.adapters.evacuation_loop import EvacuationController
+from virt_controller.adapters.maintenance_loop import MaintenanceController
 from virt_controller.adapters.migration_loop import MigrationController
 from virt_controller.adapters.node_loop import NodeController
 from virt_controller.adapters.perform import Performer
@@ -60,9 +61,9 @@ class Controllers:
         perform, perform_replicasets, perform_evacuations = (
             Performer(kube, _emitter(recorder), self.caches.learn) for recorder in self._recorders
         )
-        vms, vmis, nodes, replicasets, migrations, evacuations = (
+        vms, vmis, nodes, replicasets, migrations, evacuations, maintenances = (
             WorkQueue(meter=QueueMeter(metrics, f"{COMPONENT}-{what}"))
-            for what in ("vm", "vmi", "node", "replicaset", "migration", "evacuation")
+            for what in ("vm", "vmi", "node", "replicaset", "migration", "evacuation", "maintenance")
         )
         self._nodes = NodeController(self.caches, perform, clock, nodes)
         self._vms = VmController(kube, self.caches, perform, clock, vms)
@@ -73,6 +74,7 @@ class Controllers:
         self._replicasets = ReplicaSetController(kube, self.caches, perform_replicasets, clock, replicasets)
         self._migrations = MigrationController(kube, self.caches, perform, clock, migrations, launcher_image)
         self._evacuations = EvacuationController(self.caches, perform_evacuations, evacuations)
+        self._maintenances = MaintenanceController(self.caches, perform, clock, maintenances)
         times = PhaseTimes(metrics)
         self.caches.vmis.subscribe(times.seen)
         self.caches.migrations.subscribe(times.migration_seen)
@@ -90,6 +92,7 @@ class Controllers:
             self._migrations.run(WORKERS),
             self._evacuations.run(WORKERS),
             self._nodes.run(),
+            self._maintenances.run(),
         )
 
 

@@ -8,6 +8,7 @@ from api.clone import VirtualMachineClone
 from api.export import VirtualMachineExport
 from api.instancetype import VirtualMachineClusterInstancetype, VirtualMachineInstancetype
 from api.kubevirt import KubeVirt
+from api.maintenance import Maintenance
 from api.migration import VirtualMachineInstanceMigration
 from api.migration_policy import MigrationPolicy
 from api.plugin import Plugin
@@ -88,6 +89,8 @@ BACKUP: Final = Group("backup.kubevirt.io", (Version("v1alpha1"),))
 CLONE: Final = Group("clone.kubevirt.io", _ALPHA_AND_BETA)
 INSTANCETYPE: Final = Group("instancetype.kubevirt.io", (Version("v1beta1"),))
 MIGRATIONS: Final = Group("migrations.kubevirt.io", (Version("v1alpha1"),))
+PODVIRT: Final = Group("podvirt.io", (Version("v1alpha1"),))
+"""Kinds of our own."""
 PLUGIN: Final = Group("plugin.kubevirt.io", (Version("v1alpha1"),))
 
 
@@ -245,6 +248,21 @@ _ROWS = (
         in_all=False,
     ),
     Kind(MigrationPolicy, MIGRATIONS, "migrationpolicies", namespaced=False, in_all=False),
+    Kind(
+        Maintenance,
+        PODVIRT,
+        "maintenances",
+        columns=(
+            Column("Node", ".spec.nodeName"),
+            _PHASE,
+            Column("Progress", ".status.progress"),
+            Column("Deadline", ".status.deadlineTimestamp", "date", 1),
+            Column("Message", ".status.message", priority=1),
+            _AGE,
+        ),
+        namespaced=False,
+        in_all=False,
+    ),
     Kind(Plugin, PLUGIN, "plugins", has_status=False, namespaced=False, in_all=False),
 )
 

@@ -14,6 +14,7 @@ from tests.e2e.harness.guests import vm
 from tests.e2e.harness.waiting import until
 
 MOVES, RESTARTS, STAYS = "drain-moves", "drain-restarts", "drain-stays"
+UPKEEP = "e2e-upkeep"
 IMMOVABLE = f"VMI {STAYS} is configured with an eviction strategy but is not live-migratable"
 
 
@@ -25,6 +26,7 @@ def nodes(cluster: Cluster) -> Iterator[tuple[str, str]]:
     try:
         yield found[0], found[1]
     finally:
+        cluster.try_kubectl("delete", "maintenance", UPKEEP, "--ignore-not-found")
         for node in found:
             cluster.try_kubectl("uncordon", node)
 
@@ -52,7 +54,7 @@ def boot_id(console: Console) -> str:
     return console.run("cat /proc/sys/kernel/random/boot_id")
 
 
-def test_a_drained_node(cluster: Cluster, namespace: str, nodes: tuple[str, str]) -> None:
+def test_a_drained_node_and_one_under_maintenance(cluster: Cluster, namespace: str, nodes: tuple[str, str]) -> None:
     here, there = nodes
     cluster.kubectl("cordon", there)
     cluster.create(machine(MOVES, namespace, "LiveMigrate"))
@@ -98,3 +100,27 @@ def test_a_drained_node(cluster: Cluster, namespace: str, nodes: tuple[str, str]
     until("its owner is told", lambda: ("Warning", "FailedEvict") in vms.reasons(cluster, namespace, STAYS))
     why = cluster.virtctl("why", "vm", STAYS, "-n", namespace)
     assert f"holds up the drain of node {here}" in why.out, why.out + why.err
+
+    cluster.kubectl("uncordon", here)
+    again = vms.running(cluster, namespace, RESTARTS)
+    spec = {"nodeName": there, "deadline": "10m", "others": "Stop"}
+    cluster.create(
+        {"apiVersion": "podvirt.io/v1alpha1", "kind": "Maintenance", "metadata": {"name": UPKEEP}, "spec": spec}
+    )
+    done = until("the node is empty", lambda: maintained(cluster, "Drained"), 180)
+    told = {guest["name"]: guest for guest in done["guests"] if guest["namespace"] == namespace}
+    assert {name: (guest["plan"], guest["state"]) for name, guest in told.items()} == {
+        MOVES: ("Migrate", "Moved"), RESTARTS: ("Stop", "Ended"),
+    }  # fmt: skip
+    assert told[MOVES]["nodeName"] == here
+    assert live(cluster, namespace, MOVES)["metadata"]["uid"] == moved["metadata"]["uid"]
+    elsewhere = vms.replaced(cluster, namespace, RESTARTS, again["metadata"]["uid"], 180)
+    assert elsewhere["status"]["nodeName"] == here
+    cluster.kubectl("delete", "maintenance", UPKEEP)
+    until("the node takes guests again", lambda: not (cluster.get("node", there) or {})["spec"].get("taints"))
+
+
+def maintained(cluster: Cluster, phase: str) -> Object | None:
+    """The report of the maintenance once it is in that phase."""
+    status: Object = (cluster.get("maintenance", UPKEEP) or {}).get("status", {})
+    return status if status.get("phase") == phase else None

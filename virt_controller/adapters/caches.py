@@ -34,6 +34,7 @@ class Caches:
         self.pods = Reflector(kube, resources.PODS, Store(), label_selector=f"{labels.ROLE}={labels.ROLE_LAUNCHER}")
         self.replicasets = Reflector(kube, resources.VIRTUAL_MACHINE_INSTANCE_REPLICASETS, Store())
         self.migrations = Reflector(kube, resources.VIRTUAL_MACHINE_INSTANCE_MIGRATIONS, Store())
+        self.maintenances = Reflector(kube, resources.MAINTENANCES, Store())
         self.nodes = Reflector(kube, resources.NODES, Store())
         self.claims = Reflector(kube, resources.PERSISTENT_VOLUME_CLAIMS, Store())
         self.kubevirts = Reflector(kube, resources.KUBEVIRTS, Store())
@@ -48,13 +49,14 @@ class Caches:
         self.migrations.store.add_index(BY_NAME, _vmi_name_of)
         self.vm_echo, self.vmi_echo, self.pod_echo = Echo(self.vms), Echo(self.vmis), Echo(self.pods)
         self.replicaset_echo, self.migration_echo = Echo(self.replicasets), Echo(self.migrations)
+        self.maintenance_echo = Echo(self.maintenances)
         self._config_from: Json | None = None
         self._config = DEFAULT
 
     @property
     def _all(self) -> tuple[Reflector, ...]:
         workloads = (self.vms, self.vmis, self.pods, self.replicasets, self.migrations)
-        return (*workloads, self.nodes, self.claims, self.kubevirts, self._vm_labels)
+        return (*workloads, self.maintenances, self.nodes, self.claims, self.kubevirts, self._vm_labels)
 
     async def run(self) -> None:
         await together(*(reflector.run() for reflector in self._all))
@@ -96,6 +98,7 @@ class Caches:
             Kind.POD: self.pod_echo,
             Kind.REPLICASET: self.replicaset_echo,
             Kind.MIGRATION: self.migration_echo,
+            Kind.MAINTENANCE: self.maintenance_echo,
         }.get(kind)
         if echo is None:
             return

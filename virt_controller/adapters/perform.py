@@ -24,6 +24,7 @@ RESOURCES: Final[dict[Kind, Resource]] = {
     Kind.REVISION: resources.CONTROLLER_REVISIONS,
     Kind.REPLICASET: resources.VIRTUAL_MACHINE_INSTANCE_REPLICASETS,
     Kind.MIGRATION: resources.VIRTUAL_MACHINE_INSTANCE_MIGRATIONS,
+    Kind.MAINTENANCE: resources.MAINTENANCES,
 }
 #: more steps than any object ever needs in one pass; what exceeds it, or writes the same twice, goes round in circles
 MOST_STEPS: Final = 24

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     REVISION = "ControllerRevision"
     REPLICASET = "VirtualMachineInstanceReplicaSet"
     MIGRATION = "VirtualMachineInstanceMigration"
+    MAINTENANCE = "Maintenance"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

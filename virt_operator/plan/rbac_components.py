@@ -86,6 +86,8 @@ def _controller(namespace: str) -> list[Json]:
             ("update",),
         ),
         rule("migrations.kubevirt.io", ("migrationpolicies",), ("list",)),
+        rule("podvirt.io", ("maintenances",), READ),
+        rule("podvirt.io", ("maintenances/status",), ("patch",)),
         _CONFIGURATION,
         rule("", ("namespaces",), ("get",)),
         rule("", ("pods",), (*READ, "create", "delete")),

@@ -62,6 +62,7 @@ CLUSTERS_OWN = {
     ("instancetype.kubevirt.io", "virtualmachineclusterinstancetypes"),
     ("instancetype.kubevirt.io", "virtualmachineclusterpreferences"),
     ("plugin.kubevirt.io", "plugins"),
+    ("podvirt.io", "maintenances"),
     MIGRATIONS,
     POLICIES,
 }
