@@ -40,12 +40,16 @@ def steps(world: World) -> Iterator[Edge[World]]:
 
 def _done(world: World, said: str, node: int) -> World:
     """As the launcher does it; the world as it is where nobody can."""
-    agent, launcher = world.agents[node], world.launchers[node]
+    agent = world.agents[node]
+    if agent.cache is None or agent.of < 0:
+        return world
+    index = agent.of
+    launcher = world.launchers[index]
     if not agent.connected or not launcher.alive or not (launcher.stands or launcher.stage == Stage.SENDING):
         return world
     held = said == "pause"
     unmoved = launcher.stage == Stage.SENDING and launcher.domain == "paused"  # libvirt resumes no guest that leaves
-    return world.launcher(node, held=held, domain="paused" if held or unmoved else "running")._replace(wanted=said)
+    return world.launcher(index, held=held, domain="paused" if held or unmoved else "running")._replace(wanted=said)
 
 
 def well_served(world: World) -> None:

@@ -1,9 +1,12 @@
-"""A small world of one migration: the API, two nodes with an agent and a launcher each, and the way between them.
+"""A small world of migrations: the API, two nodes with an agent each, a launcher for each move, and the way between.
 
 The agents decide by the product's own code: `plan.guest.plan`, the patches it writes and the rules of the runner. What
 is played here is the rest: caches that lag, agents that die between two actions, launchers that die, a connection
-that breaks at any moment, and libvirt, which at the source either ends its guest or resumes it. Users pause and unpause
-the guest meanwhile (`migration_users`).
+that breaks at any moment, writes whose answer is lost, nodes that are cut off from the API or from each other, and
+libvirt, which at the source either ends its guest or resumes it. Users pause and unpause the guest meanwhile
+(`migration_users`). When a migration is over, virt-controller may hand over the next one, to the other node.
+
+The launcher with index i is in the pod that the i-th migration made; 0 is in the VMI's first one.
 """
 
 from __future__ import annotations
@@ -19,30 +22,43 @@ from api.lens import apply_patch
 from api.lens_patch import PatchError
 from tests.worlds import migration_users
 from tests.worlds.search import Broken, Edge
+from virt_controller.plan import migration_status
+from virt_controller.plan.migration_policy import Manner
+from virt_controller.plan.migration_world import Migration as Job
 from virt_handler.plan import guest, migration_role, steps
 from virt_handler.plan.domain import Domain, Migration, Stage
 from virt_handler.plan.patch import runner_patch, status_patch
 from virt_model import labels, names
+from virt_model.migration_settings import MigrationSettings
 from virt_model.runner import runner_of
+from virt_model.seen import Pod, Vmi
 
 Json = dict[str, Any]
-SOURCE, TARGET = 0, 1
 NODES: Final = ("node-a", "node-b")
-JOB: Final = "job"
 LONG: Final = 1000.0
-OLD_POD: Final[Json] = {
-    "metadata": {"namespace": "ns", "name": names.launcher_pod_name("a", "vmi"), "uid": "pod-a", "labels": {}}
-}
-NEW_POD: Final[Json] = {
-    "metadata": {"namespace": "ns", "name": "target", "uid": "pod-b", "labels": {labels.MIGRATION_JOB_UID: JOB}}
-}
-PODS: Final = (OLD_POD, NEW_POD)
+BETWEEN: Final = "between"
+"""A cut of the way between the nodes; the others are called like the node that does not reach the API."""
+
+
+@functools.cache
+def pod_of(index: int, node: int, alive: bool = True) -> Json:
+    """The pod in the API, whose object stays when its launcher has ended."""
+    job = {labels.MIGRATION_JOB_UID: f"job-{index}"} if index else {}
+    name = names.target_pod_name("a", f"job-{index}") if index else names.launcher_pod_name("a", "vmi")
+    metadata = {"namespace": "ns", "name": name, "uid": f"pod-{index}", "labels": job, "annotations": {}}
+    return {
+        "metadata": metadata,
+        "spec": {"nodeName": NODES[node]},
+        "status": {"phase": "Running" if alive else "Failed"},
+    }
 
 
 class Launcher(NamedTuple):
+    node: int
     alive: bool = True
     domain: str = "absent"  # absent, running, paused, shutoff
     stage: str = ""
+    job: int = 0  # the migration that it tells of, where that is not the one which made it
     aborted: bool = False
     held: bool = False  # its user wants it paused
 
@@ -55,9 +71,13 @@ class Launcher(NamedTuple):
 
 
 class Agent(NamedTuple):
-    """`cache` is the VMI as it knows it, as JSON; None when the agent is down."""
+    """`cache` is the VMI as it knows it, as JSON; None when the agent is down.
+
+    The rest is about the pod with index `of`, -1 before one.
+    """
 
     cache: str | None
+    of: int = -1
     relay: bool = False
     connected: bool = False
     waited: bool = False  # long enough for everything it waits for
@@ -70,14 +90,19 @@ class Budget(NamedTuple):
     launchers: int = 0
     breaks: int = 0
     aborts: int = 0
+    cuts: int = 0
+    losses: int = 0  # of the answer to a write
+    moves: int = 0  # after the first one
     users: tuple[str, ...] = ()  # each of these is said once, in any order and at the same time
 
 
 class World(NamedTuple):
     api: str
     agents: tuple[Agent, Agent]
-    launchers: tuple[Launcher, Launcher]
+    launchers: tuple[Launcher, ...]
     budget: Budget
+    cuts: tuple[str, ...] = ()
+    records: tuple[int, int] = (-1, -1)  # by node: the pod that its agent has on disk
     lost: bool = False  # a launcher has died
     calls: tuple[tuple[str, int], ...] = ()  # what virt-api has let pass, and the node that it asks
     wanted: str = ""  # the last action that was answered as done
@@ -85,37 +110,56 @@ class World(NamedTuple):
     def agent(self, node: int, **changes: Any) -> World:
         return self._replace(agents=_put(self.agents, node, self.agents[node]._replace(**changes)))
 
-    def launcher(self, node: int, **changes: Any) -> World:
-        return self._replace(launchers=_put(self.launchers, node, self.launchers[node]._replace(**changes)))
+    def launcher(self, index: int, **changes: Any) -> World:
+        return self._replace(launchers=_put(self.launchers, index, self.launchers[index]._replace(**changes)))
+
+    @property
+    def target(self) -> int:
+        """Of the latest migration."""
+        return len(self.launchers) - 1
+
+    @property
+    def source(self) -> int:
+        return source_of(self.api)
 
     def spent(self, what: str) -> World:
         return self._replace(budget=self.budget._replace(**{what: getattr(self.budget, what) - 1}))
 
 
-def _put(pair: Any, index: int, new: Any) -> Any:
-    return (new, pair[1]) if index == 0 else (pair[0], new)
+def _put(whole: tuple[Any, ...], index: int, new: Any) -> Any:
+    return (*whole[:index], new, *whole[index + 1 :])
+
+
+@functools.cache
+def source_of(api: str) -> int:
+    """Index of the launcher that the latest migration leaves."""
+    name, most = json.loads(api)["status"]["migrationState"]["sourcePod"], 100
+    return next(index for index in range(most) if pod_of(index, 0)["metadata"]["name"] == name)
 
 
 def begin(budget: Budget) -> World:
     """The guest runs at the source; virt-controller has handed the migration to the agents."""
     vmi: Json = {
-        "metadata": {
-            "namespace": "ns", "name": "a", "uid": "vmi",
-            "labels": {labels.NODE_NAME: NODES[0], labels.MIGRATION_TARGET_NODE_NAME: NODES[1]},
-        },
+        "metadata": {"namespace": "ns", "name": "a", "uid": "vmi", "labels": {labels.NODE_NAME: NODES[0]}},
         "spec": {"domain": {}},
-        "status": {
-            "phase": "Running", "nodeName": NODES[0],
-            "migrationState": {
-                "migrationUid": JOB, "sourceNode": NODES[0], "sourcePod": OLD_POD["metadata"]["name"],
-                "targetNode": NODES[1], "targetPod": "target",
-            },
-        },
-    }  # fmt: skip
+        "status": {"phase": "Running", "nodeName": NODES[0], "activePods": {"pod-0": NODES[0]}},
+    }
     vmi["status"] = guest.status.running(vmi, Domain(status="running"), {}, "T")
-    stored = _stored(vmi)
-    runs = Launcher(domain="running")
-    return World(stored, (Agent(stored, connected=True), Agent(None)), (runs, Launcher()), budget)
+    alone = World(json.dumps(vmi), (Agent(None), Agent(None)), (Launcher(0, domain="running"),), budget)
+    first = _next_move(alone, 0)
+    return first._replace(agents=(Agent(first.api, of=0, connected=True), Agent(None)), records=(0, -1))
+
+
+def _next_move(world: World, source: int) -> World:
+    """virt-controller hands the next migration over: in the very VMI that it looked at."""
+    vmi, index, here = json.loads(world.api), len(world.launchers), world.launchers[source].node
+    pod, job = pod_of(index, 1 - here), Job({"metadata": {"uid": f"job-{index}"}})
+    manner = Manner(settings=MigrationSettings())
+    state = migration_status.handed_over(job, Vmi(vmi), Pod(pod_of(source, here)), Pod(pod), manner)
+    vmi["metadata"]["labels"][labels.MIGRATION_TARGET_NODE_NAME] = state["targetNode"]
+    active = {**vmi["status"]["activePods"], pod["metadata"]["uid"]: state["targetNode"]}
+    vmi["status"] = {**vmi["status"], "migrationState": state, "activePods": active}
+    return world._replace(api=_stored(vmi), launchers=(*world.launchers, Launcher(1 - here)))
 
 
 def _stored(vmi: Json) -> str:
@@ -125,22 +169,56 @@ def _stored(vmi: Json) -> str:
     return json.dumps({**plain, "metadata": {**plain["metadata"], "resourceVersion": version}}, sort_keys=True)
 
 
-def observe(node: int, agent: Agent, launcher: Launcher) -> steps.Observed:
+def observe(node: int, agent: Agent, launchers: tuple[Launcher, ...]) -> steps.Observed:
+    """As the agent finds it; `of` the pod that matters to the VMI, which `in_mind` has seen to."""
     assert agent.cache is not None
-    vmi = json.loads(agent.cache)
-    pod = migration_role.pod_here(vmi, [PODS[node]], PODS[node]["metadata"]["uid"])
+    vmi, pod, launcher = json.loads(agent.cache), pod_of(agent.of, node, launchers[agent.of].alive), launchers[agent.of]
     state = steps.Launcher.CONNECTED if agent.connected else steps.Launcher.READY
     return steps.Observed(
         vmi=vmi, pod=pod, launcher=state if launcher.alive else steps.Launcher.DEAD,
-        dead_since=None if launcher.alive else 0.0, domain=_domain(launcher) if agent.connected else None,
+        dead_since=None if launcher.alive else 0.0,
+        domain=_domain(launcher, agent.of) if agent.connected else None,
         network=steps.Network.READY, killed=agent.killed, dismissed=agent.dismissed,
-        role=migration_role.role_of(vmi, pod, PODS[node]["metadata"]["uid"], NODES[node]), node=NODES[node],
-        relay=steps.Relay(migration_uid=JOB, address="10.0.0.2", port=4000) if agent.relay else None,
+        role=migration_role.role_of(vmi, pod, pod["metadata"]["uid"], NODES[node]), node=NODES[node],
+        relay=steps.Relay(migration_uid=_job(vmi), address="10.0.0.2", port=4000) if agent.relay else None,
         now=LONG if agent.waited else 0.0, wall="T",
     )  # fmt: skip
 
 
-def _domain(launcher: Launcher) -> Domain:
+def _job(vmi: Json) -> str:
+    return str(vmi["status"]["migrationState"]["migrationUid"])
+
+
+def in_mind(world: World, node: int) -> Agent:
+    """The agent, with the pod in mind that matters: of another one than before it knows nothing yet.
+
+    One that has started anew knows of its record, or of a pod whose VMI it does not watch, and asks the API for that.
+    """
+    agent = world.agents[node]
+    assert agent.cache is not None
+    known = next((each for each in (agent.of, world.records[node]) if each >= 0), None)
+    if known is None and not _watched(agent.cache, node):
+        here = [index for index, each in enumerate(world.launchers) if each.node == node]
+        known = min(here, key=lambda index: not world.launchers[index].alive, default=None)
+    index = _matters(agent.cache, node, known, tuple((each.node, each.alive) for each in world.launchers))
+    return agent if index == agent.of else Agent(agent.cache, of=-1 if index is None else index)
+
+
+@functools.cache
+def _watched(cache: str, node: int) -> bool:
+    vmi = json.loads(cache)
+    marked = vmi["metadata"]["labels"].get(labels.MIGRATION_TARGET_NODE_NAME)
+    return NODES[node] in (vmi["status"]["nodeName"], marked)
+
+
+@functools.cache
+def _matters(cache: str, node: int, known: int | None, pods: tuple[tuple[int, bool], ...]) -> int | None:
+    here = [pod_of(index, node, alive) for index, (where, alive) in enumerate(pods) if where == node]
+    found = migration_role.pod_here(json.loads(cache), here, "" if known is None else f"pod-{known}")
+    return known if found is None else int(found["metadata"]["uid"].removeprefix("pod-"))
+
+
+def _domain(launcher: Launcher, index: int) -> Domain:
     moving = launcher.stage in (Stage.SENDING, Stage.RECEIVED, Stage.ARRIVING)
     reason = {
         "shutoff": "migrated" if launcher.stage == Stage.SENT else "destroyed",
@@ -149,7 +227,8 @@ def _domain(launcher: Launcher) -> Domain:
     domain = Domain(status=launcher.domain, reason=reason.get(launcher.domain, ""), held=launcher.held)
     if not launcher.stage:
         return domain
-    told = Migration(migration_uid=JOB, stage=Stage(launcher.stage), aborted=launcher.aborted, error="it broke")
+    job = f"job-{launcher.job or index}"
+    told = Migration(migration_uid=job, stage=Stage(launcher.stage), aborted=launcher.aborted, error="it broke")
     return msgspec.structs.replace(domain, migration=told)
 
 
@@ -161,42 +240,71 @@ def edges(world: World) -> Iterator[Edge[World]]:
 
 
 def _all(world: World) -> Iterator[Edge[World]]:
-    for node in (SOURCE, TARGET):
+    for node in range(len(NODES)):
         yield from _agent(world, node)
     yield from _way(world)
     yield from _faults(world)
     yield from migration_users.steps(world)
+    if world.budget.moves and (index := _movable(world.api)) is not None and _placed(world, index):
+        yield Edge("virt-controller hands over the next one", _next_move(world, index).spent("moves"), own=False)
+
+
+def _placed(world: World, source: int) -> bool:
+    """Whether the scheduler lets another launcher pod run there: pods of one VMI keep off each other."""
+    here = world.launchers[source].node
+    return not any(each.alive for each in world.launchers if each.node != here)
 
 
 @functools.cache
-def _decide(node: int, agent: Agent, launcher: Launcher) -> tuple[steps.Observed, steps.Plan]:
-    seen = observe(node, agent, launcher)
+def _movable(api: str) -> int | None:
+    """Index of the launcher that another migration may leave."""
+    vmi = json.loads(api)
+    state, status = vmi["status"]["migrationState"], vmi["status"]
+    if status["phase"] != "Running" or not state.get("completed"):
+        return None
+    uid = runner_of(vmi).pod_uid or "pod-0"
+    return int(uid.removeprefix("pod-"))
+
+
+@functools.cache
+def _decide(node: int, agent: Agent, launchers: tuple[Launcher, ...]) -> tuple[steps.Observed, steps.Plan]:
+    seen = observe(node, agent, launchers)
     return seen, guest.plan(seen)
 
 
 def forget_decisions() -> None:
     """For code that was changed meanwhile."""
     _decide.cache_clear()
+    _matters.cache_clear()
 
 
 def _agent(world: World, node: int) -> Iterator[Edge[World]]:
-    agent = world.agents[node]
+    agent, reached = world.agents[node], NODES[node] not in world.cuts
     if agent.cache is None:
-        yield Edge(f"agent {node} starts", world.agent(node, cache=world.api), own=True)
+        if reached:
+            yield Edge(f"agent {node} starts", world.agent(node, cache=world.api), own=True)
         return
-    if agent.cache != world.api:
+    if agent.cache != world.api and reached:
         yield Edge(f"agent {node} hears of the VMI", world.agent(node, cache=world.api), own=True)
-    seen, plan = _decide(node, agent, world.launchers[node])
+    agent = in_mind(world, node)
+    if agent.of < 0:
+        return  # no pod of the VMI matters here
+    before = world._replace(agents=_put(world.agents, node, agent))
+    seen, plan = _decide(node, agent, world.launchers[: agent.of + 1])
     if not plan.actions and plan.again_in is not None and not agent.waited:
-        yield Edge(f"agent {node} has waited", world.agent(node, waited=True), own=True)
-    after = world
+        yield Edge(f"agent {node} has waited", before.agent(node, waited=True), own=True)
+    after = before
     for action in plan.actions:
-        after = _perform(after, node, seen, action)
+        done = _perform(after, node, seen, action)
         name = type(action).__name__
         if action is plan.actions[-1]:
-            yield Edge(f"agent {node}: {name}", after, own=True)
+            yield Edge(f"agent {node}: {name}", done, own=True)
         if world.budget.agents:
-            yield Edge(f"agent {node} dies after {name}", _dead_agent(after, node), own=False)
+            yield Edge(f"agent {node} dies after {name}", _dead_agent(done, node), own=False)
+        if world.budget.losses and done.api != after.api:
+            unheard = done.agent(node, cache=after.agents[node].cache).spent("losses")
+            yield Edge(f"agent {node}: {name}, and no answer comes", unheard, own=False)
+        after = done
 
 
 def _dead_agent(world: World, node: int) -> World:
@@ -204,47 +312,59 @@ def _dead_agent(world: World, node: int) -> World:
 
 
 def _perform(world: World, node: int, seen: steps.Observed, action: steps.Action) -> World:
-    launcher = world.launchers[node]
+    index = world.agents[node].of
+    launcher = world.launchers[index]
     assert seen.vmi is not None
     match action:
         case steps.Connect():
-            return world.agent(node, connected=launcher.alive)
+            known = world._replace(records=_put(world.records, node, index))
+            return known.agent(node, connected=launcher.alive)
         case steps.OpenRelay():
-            return world.agent(node, relay=True)
+            return world if BETWEEN in world.cuts else world.agent(node, relay=True)
         case steps.CloseRelay():
             return world.agent(node, relay=False)
         case steps.Forget():
-            return world.agent(node, relay=False, connected=False, killed=False, dismissed=False)
+            forgot = world._replace(records=_put(world.records, node, -1))
+            return forgot.agent(node, relay=False, connected=False, killed=False, dismissed=False)
         case steps.WriteStatus(status=status, labels=changed, annotations=noted):
             return _write(world, node, status_patch(seen.vmi, status, changed, noted))
         case steps.HandOver(status=status):
-            runner = runner_of(seen.vmi).handed_to(NEW_POD["metadata"]["uid"])
+            target = _job(seen.vmi).removeprefix("job-")
+            runner = runner_of(seen.vmi).handed_to(f"pod-{target}")
             return _write(world, node, [*runner_patch(seen.vmi, runner), *status_patch(seen.vmi, status)])
         case steps.Dismiss():
             over = launcher.domain in ("absent", "shutoff")
-            return world.launcher(node, alive=launcher.alive and not over).agent(node, dismissed=over)
-    return _tell_launcher(world, node, action) if launcher.alive else world
+            return world.launcher(index, alive=launcher.alive and not over).agent(node, dismissed=over)
+    return _tell_launcher(world, node, action, _job(seen.vmi)) if launcher.alive else world
 
 
-def _tell_launcher(world: World, node: int, action: steps.Action) -> World:
-    launcher = world.launchers[node]
+def _tell_launcher(world: World, node: int, action: steps.Action, job: str) -> World:
+    index = world.agents[node].of
+    launcher, number = world.launchers[index], int(job.removeprefix("job-"))
     match action:
         case steps.Receive() if not launcher.stage:
-            return world.launcher(node, stage=Stage.WAITING.value)
-        case steps.Migrate() if not launcher.stage:
-            return world.launcher(node, stage=Stage.SENDING.value)
+            return world.launcher(index, stage=Stage.WAITING.value)
+        case steps.Migrate() if launcher.domain in ("running", "paused") and _may_send(launcher, number):
+            return world.launcher(index, stage=Stage.SENDING.value, job=number, aborted=False)
         case steps.AbortMigration() if launcher.stage == Stage.SENDING and not _arrived(world):
-            return _resumed(world).launcher(node, aborted=True)
+            return _resumed(world, index).launcher(index, aborted=True)
         case steps.TakeOver(paused=paused) if launcher.stage == Stage.RECEIVED:
             domain = "paused" if paused else "running"
-            return world.launcher(node, stage=Stage.TAKEN.value, domain=domain, held=paused)
+            return world.launcher(index, stage=Stage.TAKEN.value, domain=domain, held=paused)
         case steps.Kill() if launcher.domain in ("running", "paused"):
-            return world.launcher(node, domain="shutoff").agent(node, killed=True)
+            return world.launcher(index, domain="shutoff").agent(node, killed=True)
     return world
 
 
+def _may_send(launcher: Launcher, job: int) -> bool:
+    """A launcher sends once for each migration, one after the other, and never what it has not taken over."""
+    return launcher.stage in ("", Stage.TAKEN, Stage.FAILED) and launcher.job != job
+
+
 def _write(world: World, node: int, ops: list[Json]) -> World:
-    """A patch whose tests hold takes effect; else the agent has read what there is."""
+    """A patch whose tests hold takes effect; else the agent has read what there is. Cut off it learns nothing."""
+    if NODES[node] in world.cuts:
+        return world
     new = _patched(world.api, json.dumps(ops))
     return world._replace(api=new).agent(node, cache=new)
 
@@ -259,47 +379,71 @@ def _patched(api: str, ops: str) -> str:
 
 def _way(world: World) -> Iterator[Edge[World]]:
     """libvirt and the bytes."""
-    here, there = world.launchers
-    sending = here.alive and here.stage == Stage.SENDING
-    if sending and there.alive and all(agent.relay for agent in world.agents):
+    source, target = world.source, world.target
+    here, there = world.launchers[source], world.launchers[target]
+    open_ = (
+        BETWEEN not in world.cuts
+        and all(agent.relay and agent.of in (source, target) for agent in world.agents if agent.cache is not None)
+        and all(agent.cache is not None for agent in world.agents)
+    )
+    sending = here.alive and here.stage == Stage.SENDING and here.job == target
+    if sending and there.alive and open_:
         if there.stage == Stage.WAITING:
-            yield Edge("the domain arrives", world.launcher(TARGET, stage="arriving", domain="paused"), own=True)
+            yield Edge("the domain arrives", world.launcher(target, stage="arriving", domain="paused"), own=True)
         if there.stage == Stage.ARRIVING:
-            stopped = world.launcher(SOURCE, domain="paused").launcher(TARGET, stage="received")
+            stopped = world.launcher(source, domain="paused").launcher(target, stage="received", held=False)
             yield Edge("all of it has arrived", stopped, own=True)
     if sending and _arrived(world):
-        yield Edge("the source ends", world.launcher(SOURCE, stage="sent", domain="shutoff"), own=True)
-    if sending and (not there.alive or not all(agent.relay for agent in world.agents)):
-        yield Edge("the way is broken", _resumed(world), own=True)
+        yield Edge("the source ends", world.launcher(source, stage="sent", domain="shutoff"), own=True)
+    if sending and (not there.alive or not open_):
+        yield Edge("the way is broken", _resumed(world, source), own=True)
     arrived = there.alive and there.stage in (Stage.WAITING, Stage.ARRIVING, Stage.RECEIVED)
-    if arrived and (here.stage == Stage.FAILED or (there.stage == Stage.ARRIVING and not here.alive)):
-        yield Edge("the target gives up", world.launcher(TARGET, stage="failed", domain="absent"), own=True)
+    gave_up = here.stage == Stage.FAILED and here.job == target
+    if arrived and (gave_up or (there.stage == Stage.ARRIVING and not here.alive)):
+        yield Edge("the target gives up", world.launcher(target, stage="failed", domain="absent"), own=True)
 
 
 def _arrived(world: World) -> bool:
-    return world.launchers[TARGET].alive and world.launchers[TARGET].stage == Stage.RECEIVED
+    there = world.launchers[world.target]
+    return there.alive and there.stage == Stage.RECEIVED
 
 
-def _resumed(world: World) -> World:
+def _resumed(world: World, source: int) -> World:
     """The guest stays; its launcher sees to it that it does what its user wants."""
-    domain = "paused" if world.launchers[SOURCE].held else "running"
-    return world.launcher(SOURCE, stage=Stage.FAILED.value, domain=domain)
+    domain = "paused" if world.launchers[source].held else "running"
+    return world.launcher(source, stage=Stage.FAILED.value, domain=domain)
 
 
 def _faults(world: World) -> Iterator[Edge[World]]:
     budget = world.budget
-    for node in (SOURCE, TARGET):
+    for node in range(len(NODES)):
         if budget.agents and world.agents[node].cache is not None:
             yield Edge(f"agent {node} dies", _dead_agent(world, node), own=False)
-        if budget.launchers and world.launchers[node].alive:
-            dead = world.launcher(node, alive=False, domain="gone")._replace(lost=True)
-            yield Edge(f"launcher {node} dies", dead.spent("launchers"), own=False)
-    if budget.breaks and world.launchers[SOURCE].alive and world.launchers[SOURCE].stage == Stage.SENDING:
-        yield Edge("the connection breaks", _resumed(world).spent("breaks"), own=False)
-    if budget.aborts and not json.loads(world.api)["status"]["migrationState"].get("completed"):
-        vmi = json.loads(world.api)
-        vmi["status"]["migrationState"]["abortRequested"] = True
-        yield Edge("an abort is asked for", world._replace(api=_stored(vmi)).spent("aborts"), own=False)
+    for index, launcher in enumerate(world.launchers):
+        if budget.launchers and launcher.alive and index in (world.source, world.target):
+            dead = world.launcher(index, alive=False, domain="gone")._replace(lost=True)
+            yield Edge(f"launcher {index} dies", dead.spent("launchers"), own=False)
+    source = world.launchers[world.source]
+    if budget.breaks and source.alive and source.stage == Stage.SENDING:
+        yield Edge("the connection breaks", _resumed(world, world.source).spent("breaks"), own=False)
+    if budget.aborts and (asked := _aborted(world.api)) != world.api:
+        yield Edge("an abort is asked for", world._replace(api=asked).spent("aborts"), own=False)
+    for cut in (*NODES, BETWEEN):
+        if budget.cuts and cut not in world.cuts:
+            cuts = tuple(sorted((*world.cuts, cut)))
+            yield Edge(f"a cut: {cut}", world._replace(cuts=cuts).spent("cuts"), own=False)
+        if cut in world.cuts:
+            healed = tuple(each for each in world.cuts if each != cut)
+            yield Edge(f"healed: {cut}", world._replace(cuts=healed), own=True)
+
+
+@functools.cache
+def _aborted(api: str) -> str:
+    vmi = json.loads(api)
+    if vmi["status"]["migrationState"].get("completed"):
+        return api
+    vmi["status"]["migrationState"]["abortRequested"] = True
+    return _stored(vmi)
 
 
 def runs(world: World) -> list[int]:
@@ -307,12 +451,18 @@ def runs(world: World) -> list[int]:
     return [node for node, launcher in enumerate(world.launchers) if launcher.stands]
 
 
+@functools.cache
+def _is_runner(api: str, index: int, node: int) -> bool:
+    vmi = json.loads(api)
+    return runner_of(vmi).is_pod(vmi, pod_of(index, node))
+
+
 def never_two(world: World) -> None:
-    """One copy runs at most, and at the target only under its own name."""
+    """One copy runs at most, and at a target only under its own name."""
     found = runs(world)
     if len(found) > 1:
         raise Broken("two copies run")
-    if found == [TARGET] and not runner_of(json.loads(world.api)).is_pod(json.loads(world.api), NEW_POD):
+    if found and found[0] and not _is_runner(world.api, found[0], world.launchers[found[0]].node):
         raise Broken("a copy runs at the target, and the runner is another")
 
 
@@ -326,8 +476,12 @@ def well_ended(world: World) -> None:
         return
     if not found:
         raise Broken("nobody runs the guest, and the VMI does not say so")
-    if status["nodeName"] != NODES[found[0]] or not runner_of(vmi).is_pod(vmi, PODS[found[0]]):
+    node = world.launchers[found[0]].node
+    if status["nodeName"] != NODES[node] or not _is_runner(world.api, found[0], node):
         raise Broken("the guest runs elsewhere than the VMI says")
+    left = [index for index, each in enumerate(world.launchers) if index != found[0] and each.alive]
+    if left:
+        raise Broken(f"something of the guest is left at launcher {left[0]}")
     migration_users.well_served(world)
     if not status["migrationState"].get("completed") or labels.MIGRATION_TARGET_NODE_NAME in vmi["metadata"]["labels"]:
         raise Broken("the migration does not end")

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 S = TypeVar("S")
+UNOWNED = 0.2
+"""How often a walk takes a step that is not the cluster's own."""
 
 
 class Broken(AssertionError):
@@ -96,6 +99,31 @@ def _search(
     if circle is not None:
         raise Broken(f"writes without end\n  way: {' → '.join(_way(parents, circle))}")
     return Report(len(numbers), edges, at_rest)
+
+
+def walk(start: S, edges_of: Callable[[S], Iterable[Edge[S]]], laws: Laws[S], chance: random.Random, most: int) -> int:
+    """One way through a world that is too large for `search`, to where it is at rest; gives the number of steps.
+
+    Steps that are not the cluster's own are taken now and then, as long as there are some. Raises Broken as `search`.
+    """
+    state, way = start, ["start"]
+    try:
+        while len(way) <= most:
+            found = list(edges_of(state))
+            own, other = [each for each in found if each.own], [each for each in found if not each.own]
+            if not own:
+                laws.rest(state)
+                if not other:
+                    return len(way) - 1
+            edge = chance.choice(other if other and (not own or chance.random() < UNOWNED) else own)
+            state = edge.state
+            way.append(edge.label)
+            laws.state(state)
+            if edge.wrote is not None:
+                _judge(laws, edge)
+        raise Broken(f"not at rest after {most} steps")
+    except Broken as broken:
+        raise Broken(f"{broken}\n  way: {' → '.join(way[1:])}") from None
 
 
 def _judge(laws: Laws[S], edge: Edge[S]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
@@ -9,7 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from tests.worlds.migration_world import Budget, World, begin, edges, forget_decisions, never_two, well_ended
-from tests.worlds.search import Broken, Laws, Report, search
+from tests.worlds.search import Broken, Laws, Report, search, walk
 from virt_handler.plan import migration_role, migration_source, migration_target, status
 from virt_handler.plan.migration_role import Role
 from virt_handler.plan.steps import HandOver, Launcher, Observed, Plan, TakeOver
@@ -25,6 +26,14 @@ WORLDS = {
     "paused, agents die": Budget(users=("pause",), agents=1),
     "paused, the connection breaks": Budget(users=("pause", "unpause"), breaks=1),
     "paused, an abort": Budget(users=("pause",), aborts=1),
+    "an answer is lost": Budget(losses=1, agents=1),
+    "a cut": Budget(cuts=1),
+    "a cut, an agent dies": Budget(cuts=1, agents=1),
+    "there and back": Budget(moves=1),
+    "there and back, an agent dies": Budget(moves=1, agents=1),
+    "there and back, a launcher dies": Budget(moves=1, launchers=1),
+    "there and back, a break, an abort": Budget(moves=1, breaks=1, aborts=1),
+    "there and back, a cut": Budget(moves=1, cuts=1),
 }
 
 
@@ -44,6 +53,30 @@ def explore(budget: Budget) -> Report:
 def test_one_runs_and_every_migration_ends(name: str) -> None:
     report = explore(WORLDS[name])
     assert report.at_rest > 0 and report.states > 100
+
+
+def at_random(seed: int) -> int:
+    """A life of many moves with everything that may go wrong, and how many steps it took."""
+    chance = random.Random(seed)
+    users = tuple(chance.choice(("pause", "unpause")) for _ in range(chance.randint(0, 3)))
+    budget = Budget(
+        agents=chance.randint(0, 4), launchers=chance.choice((0, 0, 1)), breaks=chance.randint(0, 3),
+        aborts=chance.randint(0, 2), cuts=chance.randint(0, 3), losses=chance.randint(0, 3),
+        moves=chance.randint(1, 5), users=users,
+    )  # fmt: skip
+    laws: Laws[World] = Laws(never_two, lambda wrote: None, well_ended)
+    return walk(begin(budget), edges, laws, chance, most=5000)
+
+
+@pytest.mark.parametrize("seeds", [range(each, each + 100) for each in range(0, 400, 100)], ids=str)
+def test_long_lives(seeds: range) -> None:
+    assert all(at_random(seed) > 5 for seed in seeds)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seeds", [range(each, each + 500) for each in range(1000, 11_000, 500)], ids=str)
+def test_ten_thousand_more(seeds: range) -> None:
+    assert all(at_random(seed) > 5 for seed in seeds)
 
 
 def _takes_at_once(vmi: Any, *rest: Any) -> Role:
@@ -92,6 +125,7 @@ def _believes_what_stands(listed: Any, domain: Any, now: str) -> Any:
 
 SHOWN = status._paused_shown
 ROLE, SOURCE, TAKE = migration_role.role_of, migration_source.plan, migration_target.take
+# fmt: off
 MUTANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     "the target resumes before it is the runner": (migration_role, "role_of", _takes_at_once, "nothing fails"),
     "the runner is forgotten when roles are told": (migration_role, "role_of", _forgets_the_runner, "nothing fails"),
@@ -102,9 +136,13 @@ MUTANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     "a pause is not handed over": (status, "handed_over", _says_nothing_of_a_pause, "paused and unpaused"),
     "a pause on the way is not known": (status, "_paused_shown", _believes_what_stands, "paused and unpaused"),
     "a pause is forgotten": (migration_target, "_paused_by_user", lambda seen: False, "paused and unpaused"),
+    "a target that was never heard of is forgotten": (
+        migration_role, "_is_targets", lambda vmi, pod: False, "there and back, a break, an abort",
+    ),
     "a break is not told": (migration_source, "_failed", _never_fails, "the connection breaks"),
     "a target that died is not told": (migration_target, "_failed", _never_fails, "a launcher dies"),
 }
+# fmt: on
 
 
 @pytest.mark.parametrize("error", MUTANTS)

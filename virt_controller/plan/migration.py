@@ -253,14 +253,19 @@ def _ended(world: MigrationWorld) -> Plan:
         new = {**migration.raw, "status": {**migration.status, "migrationState": state}}
         return Plan(action=_patch(world, new, "keep how it went"))
     target = world.target
-    useless = migration.step is Step.FAILED and target is not None and target.phase == "Pending"
-    if useless and target is not None and not target.deleting:
+    if target is not None and migration.step is Step.FAILED and not target.deleting and _is_nobodys(world, target):
         return Plan(action=_delete_pod(target, "the migration has failed"))
     if labels.MIGRATION_FINALIZER in migration.finalizers:
         kept = [each for each in migration.finalizers if each != labels.MIGRATION_FINALIZER]
         metadata = {**migration.metadata, "finalizers": kept}
         return Plan(action=_patch(world, {**migration.raw, "metadata": metadata}, "it is over", door=""))
     return _tidy_up(world)
+
+
+def _is_nobodys(world: MigrationWorld, target: Pod) -> bool:
+    """Whether no agent ends a target's launcher: it was never handed over, or does not run yet."""
+    handed_over = world.vmi is not None and target.uid in (world.vmi.status.get("activePods") or {})
+    return target.phase == "Pending" or not (target.finished or handed_over)
 
 
 def _tidy_up(world: MigrationWorld) -> Plan:

@@ -72,7 +72,8 @@ class Observer:
         """The launcher pod here that matters to the VMI."""
         vmi, pods = self.vmi(guest), self._pods.by_index(BY_VMI, guest.uid)
         if vmi is None:
-            return next((pod for pod in pods if pod["metadata"]["uid"] == guest.pod_uid), next(iter(pods), None))
+            mine = guest.pod_uid
+            return min(pods, key=lambda pod: (compute_ended(pod), pod["metadata"]["uid"] != mine), default=None)
         return pod_here(vmi, pods, guest.pod_uid)
 
     def named(self, namespace: str, name: str) -> tuple[str, str] | None:

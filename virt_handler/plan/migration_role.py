@@ -5,12 +5,14 @@ The runner alone says where the guest may run; the state of the migration says w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
 
-from virt_model import labels
+from virt_handler.plan.pod import compute_ended
+from virt_model import labels, names
 from virt_model.runner import runner_of
 
 Json = dict[str, Any]
@@ -97,19 +99,28 @@ def _runs_here(vmi: Json, pod: Json | None, pod_uid: str, node: str) -> bool:
     return (vmi.get("status") or {}).get("nodeName", "") in ("", node)
 
 
+def _is_targets(vmi: Json, pod: Json) -> bool:
+    job: str = (pod["metadata"].get("labels") or {}).get(labels.MIGRATION_JOB_UID) or ""
+    return bool(job) and pod["metadata"]["name"] == names.target_pod_name(vmi["metadata"]["name"], job)
+
+
 def pod_here(vmi: Json, pods: list[Json], pod_uid: str) -> Json | None:
     """Of the launcher pods of this node the one that matters to the VMI; whatever labels others carry.
 
-    The runner, else the target of the migration under way, else the one we know, else one that waits for its turn.
+    The runner, else the target of the migration under way, else the one we know while it runs, else one that a
+    migration made and that runs for nothing or waits for its turn, else the one we know although it has ended.
     """
     own = [pod for pod in pods if pod["metadata"].get("namespace") == vmi["metadata"].get("namespace")]
     runner, move = runner_of(vmi), move_of(vmi)
     wanted = move.target_pod if move is not None and move.under_way else ""
-    for matters in (
+    in_turn: tuple[Callable[[Json], bool], ...] = (
         lambda pod: runner.is_pod(vmi, pod),
         lambda pod: pod["metadata"]["name"] == wanted,
+        lambda pod: pod["metadata"]["uid"] == pod_uid and not compute_ended(pod),
+        lambda pod: _is_targets(vmi, pod) and not compute_ended(pod),
         lambda pod: pod["metadata"]["uid"] == pod_uid,
-    ):
+    )
+    for matters in in_turn:
         if found := next((pod for pod in own if matters(pod)), None):
             return found
     return None

@@ -385,3 +385,14 @@ def test_one_that_shall_get_done_is_passed_on_to_the_agents_once() -> None:
     cluster.settle()
     assert cluster.vmi["metadata"]["annotations"][labels.FORCE_COMPLETE] == "job"
     assert planner.plan(cluster.world()).action is None
+
+
+@pytest.mark.parametrize(("active", "kept"), [({}, False), ({"pod-b": "node2"}, True)])
+def test_a_target_that_nobody_was_told_of_goes_with_its_migration(active: Json, kept: bool) -> None:
+    cluster = Cluster()
+    cluster.settle()
+    cluster.target_runs()
+    cluster.migration["status"]["phase"] = "Failed"
+    cluster.vmi["status"]["activePods"] = active
+    cluster.settle()
+    assert (TARGET in cluster.pods) is kept

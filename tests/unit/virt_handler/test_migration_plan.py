@@ -84,6 +84,16 @@ def test_the_pod_that_matters_is_the_runner_then_the_target_then_the_one_we_know
     assert pod_here(vmi("2:pod-z", completed=True), [elsewhere, impostor], "") is None
 
 
+def test_a_target_that_runs_for_nothing_comes_before_one_that_has_ended() -> None:
+    ended = {**pod(names.target_pod_name("a", "job"), "pod-b", "job"), "status": {"phase": "Failed"}}
+    waits = pod(names.target_pod_name("a", "next"), "pod-c", "next")
+    seen = vmi(completed=True, failed=True)
+    assert pod_here(seen, [ended, waits], "pod-b") == waits
+    assert pod_here(seen, [ended, waits], "") == waits
+    assert pod_here(seen, [ended, pod("named-at-will", "pod-c", "next")], "pod-b") == ended
+    assert pod_here(seen, [ended], "") is None
+
+
 def test_a_guest_is_shown_at_its_target_once_its_launcher_knows_it() -> None:
     taken = Migration(migration_uid="job", stage=Stage.TAKEN)
     moved = vmi("2:pod-b", startTimestamp="T", targetNodeDomainReadyTimestamp="T")
