@@ -15,6 +15,7 @@ from tests.e2e.harness import processes, vms
 from tests.e2e.harness.cluster import Cluster, Object
 from tests.e2e.harness.evidence import collect
 from tests.e2e.harness.guests import vm
+from tests.e2e.harness.nodes import all_is_well
 from tests.e2e.harness.waiting import until
 from tests.e2e.harness.watching import MIGRATIONS, Watching
 
@@ -31,6 +32,9 @@ VICTIMS = (
     "launcher of the target",
     "QEMU of the source",
     "QEMU of the target",
+    "migration",
+    "node of the source",
+    "node of the target",
 )
 SHORT = (
     ("Scheduling", "controllers"),
@@ -38,6 +42,7 @@ SHORT = (
     ("startTimestamp", "handler of the source"),
     ("startTimestamp", "launcher of the target"),
     ("startTimestamp", "QEMU of the source"),
+    ("startTimestamp", "migration"),
     ("targetNodeDomainReadyTimestamp", "handler of the source"),
     ("targetNodeDomainReadyTimestamp", "QEMU of the target"),
 )
@@ -87,17 +92,28 @@ class Scene:
         """By all copies of that VMI's guest."""
         return [number for pod in self.launchers(vmi_uid) for number in self.ticks(pod["metadata"]["name"])]
 
-    def victim(self, who: str, source: Object, target: str) -> Callable[[], None]:
+    def victim(self, who: str, source: Object, target: str, migration: str) -> Callable[[], None]:
         """How to end it at once."""
         if who == "controllers":
             return self._component("virt-controller", None)
+        if who == "migration":
+            return lambda: self.cluster.delete("vmim", migration, self.namespace, "--wait=false")
         kind, side = who.split(" of the ")
         pod = source["metadata"]["name"] if side == "source" else target
+        here = source["spec"]["nodeName"]
+        others = {each["metadata"]["name"] for each in self.cluster.list("nodes")} - {here}
+        node = here if side == "source" else others.pop()
         if kind == "handler":
-            nodes = {each["metadata"]["name"] for each in self.cluster.list("nodes")}
-            here = source["spec"]["nodeName"]
-            return self._component("virt-handler", here if side == "source" else (nodes - {here}).pop())
+            return self._component("virt-handler", node)
+        if kind == "node":
+            return lambda: self._reboot(node)
         return lambda: processes.kill(*(processes.qemu_of(pod) if kind == "QEMU" else processes.of_pod(pod)))
+
+    def _reboot(self, node: str) -> None:
+        """A power cut, and the power comes back."""
+        self.cluster.node("kill", node)
+        self.cluster.node("start", node)
+        until("all is well again", lambda: all_is_well(self.cluster), 240)
 
     def _component(self, name: str, node: str | None) -> Callable[[], None]:
         pods = self.cluster.list("pods", "kubevirt", f"kubevirt.io={name}")
@@ -126,7 +142,7 @@ def scene(cluster: Cluster) -> Iterator[Scene]:
 
 def outlives(moment: str, who: str) -> bool:
     """Whether the guest must go on with its memory; at the hand-over the copy that dies may be the only one."""
-    if who == "controllers" or who.startswith("handler"):
+    if who in ("controllers", "migration") or who.startswith("handler"):
         return True
     return moment == MOMENTS[-1] if who.endswith("source") else moment in MOMENTS[:3]
 
@@ -166,7 +182,7 @@ def _one_dies(cluster: Cluster, scene: Scene, moment: str, who: str) -> None:
     with Watching(cluster, scene.namespace, MIGRATIONS) as watching:
         cluster.create(made)
         seen = watching.first("the target's pod", lambda each: job(each) == name, 60)
-        end = scene.victim(who, source, seen["metadata"]["name"])
+        end = scene.victim(who, source, seen["metadata"]["name"], name)
         watching.first(moment, reached(moment, name), 60)
         end()
 

@@ -3,22 +3,11 @@
 from tests.e2e.harness import vms
 from tests.e2e.harness.cluster import Cluster
 from tests.e2e.harness.guests import diskless, vm
+from tests.e2e.harness.nodes import all_is_well, ready
 from tests.e2e.harness.waiting import until
 
 NODE = "node2"
 TAINT = "node.kubernetes.io/out-of-service"
-
-
-def ready(cluster: Cluster) -> str:
-    node = cluster.get("node", NODE)
-    return str((vms.condition(node, "Ready") or {}).get("status"))
-
-
-def all_is_well(cluster: Cluster) -> bool:
-    """On both nodes, with every pod of the system."""
-    pods = [pod for namespace in ("kubevirt", "kube-system") for pod in cluster.list("pods", namespace)]
-    handlers = [pod for pod in pods if pod["metadata"]["labels"].get("kubevirt.io") == "virt-handler"]
-    return ready(cluster) == "True" and len(handlers) == 2 and all(vms.is_true(pod, "Ready") for pod in pods)
 
 
 def test_a_dead_nodes_vm_runs_elsewhere_once_the_node_is_certainly_off(cluster: Cluster, namespace: str) -> None:
@@ -34,7 +23,7 @@ def test_a_dead_nodes_vm_runs_elsewhere_once_the_node_is_certainly_off(cluster: 
     pod = vms.launcher(cluster, namespace, before)["metadata"]["name"]
     cluster.node("kill", NODE)
     try:
-        until(f"{NODE} is given up", lambda: ready(cluster) == "Unknown", 120)
+        until(f"{NODE} is given up", lambda: ready(cluster, NODE) == "Unknown", 120)
         cluster.delete("pod", pod, namespace, "--force", "--grace-period=0", "--wait=false")
 
         def pod_missed() -> bool:

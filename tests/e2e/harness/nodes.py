@@ -1,0 +1,18 @@
+"""Nodes of the cluster, and whether all is well on them."""
+
+from . import vms
+from .cluster import Cluster
+
+
+def ready(cluster: Cluster, node: str) -> str:
+    """The status of the node's condition Ready."""
+    return str((vms.condition(cluster.get("node", node), "Ready") or {}).get("status"))
+
+
+def all_is_well(cluster: Cluster) -> bool:
+    """On all nodes, with every pod of the system."""
+    nodes = [node["metadata"]["name"] for node in cluster.list("nodes")]
+    pods = [pod for namespace in ("kubevirt", "kube-system") for pod in cluster.list("pods", namespace)]
+    handlers = [pod for pod in pods if pod["metadata"]["labels"].get("kubevirt.io") == "virt-handler"]
+    well = all(ready(cluster, node) == "True" for node in nodes) and len(handlers) == len(nodes)
+    return well and all(vms.is_true(pod, "Ready") for pod in pods)
