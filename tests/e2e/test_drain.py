@@ -99,7 +99,7 @@ def test_a_drained_node_and_one_under_maintenance(cluster: Cluster, namespace: s
     assert "evacuationNodeName" not in stayed["status"]
     until("its owner is told", lambda: ("Warning", "FailedEvict") in vms.reasons(cluster, namespace, STAYS))
     why = cluster.virtctl("why", "vm", STAYS, "-n", namespace)
-    assert f"holds up the drain of node {here}" in why.out, why.out + why.err
+    assert f"holds up the drain of node {here}" in " ".join(why.out.split()), why.out + why.err
 
     cluster.kubectl("uncordon", here)
     again = vms.running(cluster, namespace, RESTARTS)

@@ -56,11 +56,12 @@ def pod_of(index: int, node: int, alive: bool = True) -> Json:
 class Launcher(NamedTuple):
     node: int
     alive: bool = True
-    domain: str = "absent"  # absent, running, paused, shutoff
+    domain: str = "absent"  # absent, running, paused, shutoff, crashed
     stage: str = ""
     job: int = 0  # the migration that it tells of, where that is not the one which made it
     aborted: bool = False
     held: bool = False  # its user wants it paused
+    past: bool = False  # what has arrived here: the source has run on since
 
     @property
     def stands(self) -> bool:
@@ -88,6 +89,7 @@ class Agent(NamedTuple):
 class Budget(NamedTuple):
     agents: int = 0
     launchers: int = 0
+    guests: int = 0  # QEMUs that die under their launcher
     breaks: int = 0
     aborts: int = 0
     cuts: int = 0
@@ -223,6 +225,7 @@ def _domain(launcher: Launcher, index: int) -> Domain:
     reason = {
         "shutoff": "migrated" if launcher.stage == Stage.SENT else "destroyed",
         "paused": "migration" if moving else "user",
+        "crashed": "crashed",
     }
     domain = Domain(status=launcher.domain, reason=reason.get(launcher.domain, ""), held=launcher.held)
     if not launcher.stage:
@@ -333,7 +336,7 @@ def _perform(world: World, node: int, seen: steps.Observed, action: steps.Action
             runner = runner_of(seen.vmi).handed_to(f"pod-{target}")
             return _write(world, node, [*runner_patch(seen.vmi, runner), *status_patch(seen.vmi, status)])
         case steps.Dismiss():
-            over = launcher.domain in ("absent", "shutoff")
+            over = launcher.domain in ("absent", "shutoff", "crashed")
             return world.launcher(index, alive=launcher.alive and not over).agent(node, dismissed=over)
     return _tell_launcher(world, node, action, _job(seen.vmi)) if launcher.alive else world
 
@@ -395,7 +398,7 @@ def _way(world: World) -> Iterator[Edge[World]]:
             yield Edge("all of it has arrived", stopped, own=True)
     if sending and _arrived(world):
         yield Edge("the source ends", world.launcher(source, stage="sent", domain="shutoff"), own=True)
-    if sending and (not there.alive or not open_):
+    if sending and (not there.alive or there.stage == Stage.FAILED or not open_):
         yield Edge("the way is broken", _resumed(world, source), own=True)
     arrived = there.alive and there.stage in (Stage.WAITING, Stage.ARRIVING, Stage.RECEIVED)
     gave_up = here.stage == Stage.FAILED and here.job == target
@@ -411,6 +414,8 @@ def _arrived(world: World) -> bool:
 def _resumed(world: World, source: int) -> World:
     """The guest stays; its launcher sees to it that it does what its user wants."""
     domain = "paused" if world.launchers[source].held else "running"
+    if _arrived(world):
+        world = world.launcher(world.target, past=True)
     return world.launcher(source, stage=Stage.FAILED.value, domain=domain)
 
 
@@ -423,6 +428,12 @@ def _faults(world: World) -> Iterator[Edge[World]]:
         if budget.launchers and launcher.alive and index in (world.source, world.target):
             dead = world.launcher(index, alive=False, domain="gone")._replace(lost=True)
             yield Edge(f"launcher {index} dies", dead.spent("launchers"), own=False)
+        if budget.guests and launcher.alive and launcher.domain in ("running", "paused"):
+            dead = _guest_died(world, index).spent("guests")
+            yield Edge(f"the guest in launcher {index} dies", dead, own=False)
+            if index == world.target and _arrived(world) and world.launchers[world.source].stage == Stage.SENDING:
+                ended = dead.launcher(world.source, stage="sent", domain="shutoff")
+                yield Edge(f"the source ends, and the guest in launcher {index} dies", ended, own=False)
     source = world.launchers[world.source]
     if budget.breaks and source.alive and source.stage == Stage.SENDING:
         yield Edge("the connection breaks", _resumed(world, world.source).spent("breaks"), own=False)
@@ -435,6 +446,15 @@ def _faults(world: World) -> Iterator[Edge[World]]:
         if cut in world.cuts:
             healed = tuple(each for each in world.cuts if each != cut)
             yield Edge(f"healed: {cut}", world._replace(cuts=healed), own=True)
+
+
+def _guest_died(world: World, index: int) -> World:
+    """QEMU has: what arrives is a failed arrival, what leaves a failed departure."""
+    launcher, lost = world.launchers[index], world._replace(lost=True)
+    if launcher.stage in (Stage.ARRIVING, Stage.RECEIVED):
+        return lost.launcher(index, stage=Stage.FAILED.value, domain="absent")
+    stage = Stage.FAILED.value if launcher.stage == Stage.SENDING else launcher.stage
+    return lost.launcher(index, stage=stage, domain="crashed")
 
 
 @functools.cache
@@ -462,6 +482,8 @@ def never_two(world: World) -> None:
     found = runs(world)
     if len(found) > 1:
         raise Broken("two copies run")
+    if found and world.launchers[found[0]].past:
+        raise Broken("a copy of the past runs")
     if found and found[0] and not _is_runner(world.api, found[0], world.launchers[found[0]].node):
         raise Broken("a copy runs at the target, and the runner is another")
 

@@ -19,6 +19,7 @@ WORLDS = {
     "nothing fails": Budget(),
     "agents die": Budget(agents=2),
     "a launcher dies": Budget(launchers=1, agents=1),
+    "a guest dies": Budget(guests=1, agents=1),
     "the connection breaks": Budget(breaks=1, agents=1),
     "an abort": Budget(aborts=1, breaks=1),
     "both launchers die": Budget(launchers=2),
@@ -60,9 +61,9 @@ def at_random(seed: int) -> int:
     chance = random.Random(seed)
     users = tuple(chance.choice(("pause", "unpause")) for _ in range(chance.randint(0, 3)))
     budget = Budget(
-        agents=chance.randint(0, 4), launchers=chance.choice((0, 0, 1)), breaks=chance.randint(0, 3),
-        aborts=chance.randint(0, 2), cuts=chance.randint(0, 3), losses=chance.randint(0, 3),
-        moves=chance.randint(1, 5), users=users,
+        agents=chance.randint(0, 4), launchers=chance.choice((0, 0, 1)), guests=chance.choice((0, 0, 1)),
+        breaks=chance.randint(0, 3), aborts=chance.randint(0, 2), cuts=chance.randint(0, 3),
+        losses=chance.randint(0, 3), moves=chance.randint(1, 5), users=users,
     )  # fmt: skip
     laws: Laws[World] = Laws(never_two, lambda wrote: None, well_ended)
     return walk(begin(budget), edges, laws, chance, most=5000)
@@ -138,6 +139,9 @@ MUTANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     "a pause is forgotten": (migration_target, "_paused_by_user", lambda seen: False, "paused and unpaused"),
     "a target that was never heard of is forgotten": (
         migration_role, "_is_targets", lambda vmi, pod: False, "there and back, a break, an abort",
+    ),
+    "the end of a guest that has just come is not told": (
+        migration_target, "lost", lambda seen: False, "a guest dies",
     ),
     "a break is not told": (migration_source, "_failed", _never_fails, "the connection breaks"),
     "a target that died is not told": (migration_target, "_failed", _never_fails, "a launcher dies"),

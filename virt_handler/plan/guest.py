@@ -73,7 +73,7 @@ def plan(seen: Observed) -> Plan:
         return Plan((Forget(),))
     if seen.launcher is not Launcher.CONNECTED or seen.domain is None:
         return _connect(seen, phase)
-    if seen.domain.over:
+    if seen.domain.over or (seen.role is Role.TAKING and migration_target.lost(seen)):
         return _record_end(seen, phase)
     if _must_stop(seen):
         return _stop(seen)

@@ -119,6 +119,13 @@ def take(seen: Observed) -> Plan | None:
     return Plan((WriteStatus(migration_status.completed(seen.vmi), *over),))
 
 
+def lost(seen: Observed) -> bool:
+    """Whether the guest that has come died before it was taken over. The source has ended, so this is its end."""
+    move = move_of(seen.vmi) if seen.vmi is not None else None
+    report = seen.domain.migration if seen.domain is not None else None
+    return move is not None and report is not None and report.migration_uid == move.uid and report.stage is Stage.FAILED
+
+
 def _paused_by_user(seen: Observed) -> bool:
     assert seen.vmi is not None
     listed = (seen.vmi.get("status") or {}).get("conditions") or []

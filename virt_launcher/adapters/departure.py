@@ -120,10 +120,10 @@ class Departure:
                 if now - told_at >= TELL_SECONDS:
                     self._say(**seen)
                     told_at = now
-            progress = msgspec.structs.replace(progress, standing=self._report.standing)
             if departure.stands_still(self._request, progress, now):
                 with contextlib.suppress(libvirt.libvirtError):  # then it is tried again
                     self._stand_still()
+            progress = msgspec.structs.replace(progress, standing=self._report.standing)
             self._why = self._why or departure.given_up(self._request, progress, now)
             if self._aborted or self._why:
                 with contextlib.suppress(libvirt.libvirtError):  # not begun yet, or over
