@@ -37,11 +37,8 @@ VICTIMS = (
     "node of the target",
 )
 SHORT = (
-    ("Scheduling", "controllers"),
     ("targetNodeAddress", "handler of the target"),
     ("startTimestamp", "handler of the source"),
-    ("startTimestamp", "launcher of the target"),
-    ("startTimestamp", "QEMU of the source"),
     ("startTimestamp", "migration"),
     ("targetNodeDomainReadyTimestamp", "handler of the source"),
     ("targetNodeDomainReadyTimestamp", "QEMU of the target"),
