@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from api.maintenance import MaintenanceGuest as Guest
 from api.time import format_time
 from virt_controller.plan import patch
 from virt_controller.plan.actions import SETTLED, Action, Delete, Event, Kind, Patch, Plan
@@ -61,18 +62,6 @@ class MaintenanceWorld(msgspec.Struct, frozen=True, kw_only=True):
             left = (Vmi(answer),) if answer is not None else ()
             return msgspec.structs.replace(self, vmis=(*(each for each in self.vmis if each.uid != action.uid), *left))
         return self
-
-
-class Guest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """As the report shows it: api.maintenance.MaintenanceGuest."""
-
-    namespace: str
-    name: str
-    uid: str
-    plan: str = ""
-    state: str = ""
-    node_name: str = ""
-    reason: str = ""
 
 
 def plan(world: MaintenanceWorld) -> Plan:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from api.lens_patch import apply_patch
@@ -225,8 +224,3 @@ async def test_on_an_api_a_guest_is_moved_and_the_taint_goes_with_the_object() -
         await until(lambda: shown().get("phase") == "Drained")
         await cluster.kube.delete(MAINTENANCES, None, "m")
         await until(lambda: not (cluster.get("nodes", "node1") or {})["spec"].get("taints"))
-
-
-def test_guests_are_told_in_the_words_of_the_api() -> None:
-    told = msgspec.to_builtins(planner.Guest(namespace="ns", name="a", uid="u", node_name="node2"))
-    assert told == {"namespace": "ns", "name": "a", "uid": "u", "nodeName": "node2"}
