@@ -50,17 +50,34 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     name = f"{words}-{uuid.uuid4().hex[:5]}"
     cluster.kubectl("create", "namespace", name)
     yield name
-    if getattr(request.node, "failed_call", False):
-        print(collect(cluster, name))
     cluster.kubectl("-n", name, "delete", "vmirs,vms,vmis", "--all", "--wait=false")
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
+class Failures:
+    """Prints at once what failed and is tried again, with the evidence: the summary only names it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.outcome == "rerun":  # type: ignore[comparison-overlap]
+            terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+            terminal.write_line(f"\nfailed, is tried once more: {report.nodeid}\n{report.longreprtext}")
+            for title, text in report.sections:
+                terminal.write_line(f"\n{title}:\n{text}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Failures(config))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
+    item: pytest.Function, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Evidence is collected at once: what a teardown prints is not shown of a test that is tried once more."""
     report = yield
-    if report.when in ("setup", "call") and report.failed:
-        item.failed_call = True  # type: ignore[attr-defined]
+    if report.failed and report.when != "teardown" and "namespace" in item.funcargs:
+        report.sections.append(("evidence", collect(item.funcargs["cluster"], item.funcargs["namespace"])))
     return report
