@@ -258,8 +258,8 @@ async def test_whose_guest_takes_nothing_is_dropped(tmp_path: Path, monkeypatch:
         async with api.front.ws_connect(api.url + path, headers=ALICE) as tunnel:
 
             async def talk() -> None:
-                while True:
-                    await tunnel.send_bytes(bytes(CHUNK))
+                while True:  # each in a task: a connection that is lost is only known when others have their turn
+                    await asyncio.wait_for(tunnel.send_bytes(bytes(CHUNK)), 60)
 
             try:
                 with pytest.raises((ConnectionError, aiohttp.ClientError)):
