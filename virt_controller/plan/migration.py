@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from virt_controller.plan import migration_backoff, migration_pod, migration_status, patch
-from virt_controller.plan.actions import SETTLED, Action, Create, Delete, Event, Kind, Patch, Plan, Question
+from virt_controller.plan import migration_backoff, migration_end, migration_pod, migration_status, patch
+from virt_controller.plan import migration_steps as steps
+from virt_controller.plan.actions import SETTLED, Action, Create, Event, Kind, Patch, Plan, Question
 from virt_controller.plan.migration_world import ACTIVE, Migration, MigrationWorld, Step
 from virt_model import conditions, labels
 from virt_model.conditions import Type
@@ -25,8 +26,6 @@ from virt_model.seen import Pod, Vmi
 Json = dict[str, Any]
 UNSCHEDULABLE_SECONDS: Final = 300.0
 PENDING_SECONDS: Final = 900.0
-KEPT: Final = 5
-"""Finished migrations of one VMI; older ones are deleted."""
 WITH_THE_AGENTS: Final = (Step.PREPARING, Step.READY, Step.RUNNING)
 """Handed over: the VMI tells of it, and a VMI that does not is an old one, or tells of another."""
 UNSCHEDULABLE_ANNOTATION: Final = "kubevirt.io/migrationUnschedulablePodTimeoutSeconds"
@@ -41,17 +40,17 @@ def plan(world: MigrationWorld) -> Plan:
     if migration.deleting and labels.MIGRATION_FINALIZER not in migration.finalizers:
         return SETTLED  # nothing of ours holds it any more
     if migration.step.final:
-        return _ended(world)
+        return migration_end.ended(world)
     if world.vmi is None or world.vmi.phase.final or world.vmi.deleting:
-        return _in_live_world(world, _fail(world, "its VMI has ended"))
+        return steps.in_live_world(world, steps.fail(world, "its VMI has ended"))
     if (state := world.state) is not None:
         return _handed_over(world, world.vmi, state)
     if migration.step in WITH_THE_AGENTS:
-        return _in_live_world(world, _fail(world, "its VMI is in another migration"))
+        return steps.in_live_world(world, steps.fail(world, "its VMI is in another migration"))
     if migration.deleting:
-        return _called_off(world)
+        return migration_end.called_off(world)
     if migration.step is Step.NEW:
-        return Plan(action=_move(world, Step.PENDING, "a new migration"))
+        return Plan(action=steps.move(world, Step.PENDING, "a new migration"))
     if migration.step is Step.PENDING:
         return _pending(world, world.vmi)
     return _scheduling(world, world.vmi)
@@ -61,11 +60,11 @@ def _pending(world: MigrationWorld, vmi: Vmi) -> Plan:
     if (target := world.target) is not None:
         text = f"Created migration target pod {target.name}"
         created = Event(about=world.migration.raw, reason="SuccessfulCreate", message=text)
-        return Plan(action=_move(world, Step.SCHEDULING, "the target's pod exists", created))
+        return Plan(action=steps.move(world, Step.SCHEDULING, "the target's pod exists", created))
     if world.refusal is not None:
         return _refused(world)
     if conditions.is_false(vmi.conditions, Type.LIVE_MIGRATABLE) or world.source is None or not vmi.node:
-        return _in_live_world(world, _fail(world, "its VMI cannot be migrated"))
+        return steps.in_live_world(world, steps.fail(world, "its VMI cannot be migrated"))
     if (wait := migration_backoff.left(world.migration, world.others, world.now)) > 0:
         text = f"backoff migrating vmi {vmi.namespace}/{vmi.name}"
         told = Event(about=vmi.raw, type="Warning", reason="MigrationBackoff", message=text)
@@ -111,25 +110,25 @@ def _refused(world: MigrationWorld) -> Plan:
     """The pod was not accepted: most often a quota. Say so, and try again with growing pauses."""
     assert world.refusal is not None
     new = migration_status.rejected(world.migration, world.refusal.message, world.now)
-    action = _patch(world, new, "the target's pod is refused")
+    action = steps.patch(world, new, "the target's pod is refused")
     return Plan(action=action) if action.ops else Plan(refused=True)
 
 
 def _scheduling(world: MigrationWorld, vmi: Vmi) -> Plan:
     target = world.target
     if target is None or target.finished or target.deleting:
-        return _in_live_world(world, _fail(world, "Target pod is down"))
+        return steps.in_live_world(world, steps.fail(world, "Target pod is down"))
     if world.migration.step is Step.SCHEDULED:
         return _hand_over(world, vmi, target)
     if target.compute_running:
-        return Plan(action=_move(world, Step.SCHEDULED, "the target's launcher runs"))
+        return Plan(action=steps.move(world, Step.SCHEDULED, "the target's launcher runs"))
     age = world.now - (target.created_at or world.now)
     stuck = _unschedulable(target)
     limit = _seconds(world.migration, UNSCHEDULABLE_ANNOTATION, UNSCHEDULABLE_SECONDS) if stuck else None
     longest = _seconds(world.migration, PENDING_ANNOTATION, PENDING_SECONDS)
     left = min(longest, longest if limit is None else limit) - age
     if left <= 0:
-        return _in_live_world(world, _fail(world, "the target's pod did not start in time"))
+        return steps.in_live_world(world, steps.fail(world, "the target's pod did not start in time"))
     return Plan(again_in=left, events=(_told_of_no_place(world, vmi),) if stuck else ())
 
 
@@ -158,7 +157,7 @@ def _hand_over(world: MigrationWorld, vmi: Vmi, target: Pod) -> Plan:
     if before.get("migrationUid") and not before.get("completed"):
         return Plan(again_in=WAIT_FOR_TURN[1])
     if world.source is None:
-        return Plan(action=_fail(world, "its guest is not where it was"))
+        return Plan(action=steps.fail(world, "its guest is not where it was"))
     if world.manner is None:
         return Plan(ask=Question.MANNER)
     state = migration_status.handed_over(world.migration, vmi, world.source, target, world.manner)
@@ -177,14 +176,14 @@ def _hand_over(world: MigrationWorld, vmi: Vmi, target: Pod) -> Plan:
 
 def _handed_over(world: MigrationWorld, vmi: Vmi, state: Json) -> Plan:
     if state.get("completed"):
-        return Plan(action=_outcome(world, state))
+        return Plan(action=migration_end.outcome(world, state))
     if world.migration.deleting and not state.get("abortRequested"):
         return Plan(action=_patch_state(vmi, {**state, "abortRequested": True}, "an abort is asked for"))
     if world.migration.forced and vmi.annotations.get(labels.FORCE_COMPLETE) != world.migration.uid:
         return Plan(action=_force(world.migration, vmi))
     reached = migration_status.reached(state)
     if reached is not world.migration.step and _later(reached, world.migration.step):
-        return Plan(action=_move(world, reached, "the agents have come this far"))
+        return Plan(action=steps.move(world, reached, "the agents have come this far"))
     target = world.target
     if not state.get("startTimestamp") and (target is None or target.finished):
         return _without_target(world, vmi, state)
@@ -219,100 +218,3 @@ def _patch_state(vmi: Vmi, state: Json, why: str) -> Action:
 def _later(new: Step, old: Step) -> bool:
     order = list(Step)
     return order.index(new) > order.index(old)
-
-
-def _outcome(world: MigrationWorld, state: Json) -> Action:
-    about = world.migration.raw
-    if not state.get("failed"):
-        text = "Source node reported migration succeeded"
-        return _move(
-            world, Step.SUCCEEDED, "it is over", Event(about=about, reason="SuccessfulMigration", message=text)
-        )
-    told = Event(about=about, type="Warning", reason="FailedMigration", message="source node reported migration failed")
-    return _move(world, Step.FAILED, "it has failed", told)
-
-
-def _called_off(world: MigrationWorld) -> Plan:
-    """Deleted before the agents knew of it: its pod goes, then it."""
-    if (target := world.target) is not None and not target.deleting and not target.finished:
-        text = f"migration canceled and pod {target.namespace}/{target.name} is deleted"
-        gone = Event(about=world.migration.raw, reason="SuccessfulDelete", message=text)
-        return Plan(action=_delete_pod(target, "the migration is called off", gone))
-    told = Event(
-        about=world.migration.raw, type="Warning", reason="FailedMigration",
-        message="Migration failed due to being canceled",
-    )  # fmt: skip
-    new = migration_status.called_off(world.migration, world.now)
-    return _in_live_world(world, _patch(world, new, "called off", told))
-
-
-def _ended(world: MigrationWorld) -> Plan:
-    migration = world.migration
-    state = world.state
-    if state is not None and state.get("completed") and migration.status.get("migrationState") != state:
-        new = {**migration.raw, "status": {**migration.status, "migrationState": state}}
-        return Plan(action=_patch(world, new, "keep how it went"))
-    target = world.target
-    if target is not None and migration.step is Step.FAILED and not target.deleting and _is_nobodys(world, target):
-        return Plan(action=_delete_pod(target, "the migration has failed"))
-    if labels.MIGRATION_FINALIZER in migration.finalizers:
-        kept = [each for each in migration.finalizers if each != labels.MIGRATION_FINALIZER]
-        metadata = {**migration.metadata, "finalizers": kept}
-        return Plan(action=_patch(world, {**migration.raw, "metadata": metadata}, "it is over", door=""))
-    return _tidy_up(world)
-
-
-def _is_nobodys(world: MigrationWorld, target: Pod) -> bool:
-    """Whether no agent ends a target's launcher: it was never handed over, or does not run yet."""
-    handed_over = world.vmi is not None and target.uid in (world.vmi.status.get("activePods") or {})
-    return target.phase == "Pending" or not (target.finished or handed_over)
-
-
-def _tidy_up(world: MigrationWorld) -> Plan:
-    """The oldest finished migrations of the VMI go, all but some."""
-    migration = world.migration
-    finished = sorted(
-        (other for other in (*world.others, migration)
-         if other.step.final and other.vmi_name == migration.vmi_name and other.namespace == migration.namespace),
-        key=lambda other: (other.created_at or 0.0, other.uid),
-    )  # fmt: skip
-    for old in finished[:-KEPT]:
-        if not old.deleting and old.uid != migration.uid:
-            return Plan(
-                action=Delete(
-                    kind=Kind.MIGRATION, namespace=old.namespace, name=old.name, uid=old.uid,
-                    why=f"{KEPT} newer ones are kept",
-                )
-            )  # fmt: skip
-    return SETTLED
-
-
-def _delete_pod(pod: Pod, why: str, *events: Event) -> Action:
-    return Delete(kind=Kind.POD, namespace=pod.namespace, name=pod.name, uid=pod.uid, why=why, events=events)
-
-
-def _move(world: MigrationWorld, step: Step, why: str, *events: Event) -> Action:
-    source = world.source
-    return _patch(
-        world, migration_status.moved(world.migration, step, source.name if source else "", world.now), why, *events
-    )
-
-
-def _fail(world: MigrationWorld, why: str) -> Action:
-    text = f"Migration failed: {why}"
-    told = Event(about=world.migration.raw, type="Warning", reason="FailedMigration", message=text)
-    return _move(world, Step.FAILED, why, told)
-
-
-def _patch(world: MigrationWorld, new: Json, why: str, *events: Event, door: str = "status") -> Patch:
-    """Status and metadata go through doors of their own."""
-    migration = world.migration
-    ops = patch.pinned(migration.raw, new)
-    return Patch(
-        kind=Kind.MIGRATION, namespace=migration.namespace, name=migration.name, ops=ops, why=why, subresource=door,
-        events=events,
-    )  # fmt: skip
-
-
-def _in_live_world(world: MigrationWorld, action: Action) -> Plan:
-    return Plan(action=action) if world.live else Plan(ask=Question.LIVE)

@@ -396,3 +396,14 @@ def test_a_target_that_nobody_was_told_of_goes_with_its_migration(active: Json, 
     cluster.vmi["status"]["activePods"] = active
     cluster.settle()
     assert (TARGET in cluster.pods) is kept
+
+
+def test_the_pod_that_runs_the_guest_is_nobodys_never() -> None:
+    cluster = Cluster()
+    cluster.settle()
+    cluster.target_runs()
+    cluster.migration["status"]["phase"] = "Failed"
+    assert planner.plan(cluster.world()).ask is Question.LIVE
+    cluster.vmi["metadata"]["annotations"] = {ANNOTATION: "2:pod-b"}
+    cluster.settle()
+    assert TARGET in cluster.pods
