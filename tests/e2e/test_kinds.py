@@ -26,7 +26,6 @@ IDLE: tuple[tuple[str, Any, str], ...] = (
     ("virtualmachineclusterinstancetypes.instancetype.kubevirt.io", SIZE, "instance types"),
     ("virtualmachinepreferences.instancetype.kubevirt.io", {}, "preferences"),
     ("virtualmachineclusterpreferences.instancetype.kubevirt.io", {}, "preferences"),
-    ("migrationpolicies.migrations.kubevirt.io", {"selectors": {}}, "live migration"),
     ("plugins.plugin.kubevirt.io", {}, "plugins"),
 )
 
@@ -60,6 +59,22 @@ def test_a_migration_is_refused_too(cluster: Cluster, namespace: str) -> None:
         "spec": {"vmiName": "nobody"},
     }
     assert f'the VMI "{namespace}/nobody" does not exist' in cluster.refuse(made).err
+
+
+@pytest.mark.parametrize(
+    ("api", "kind", "spec", "said"),
+    [
+        ("migrations.kubevirt.io", "MigrationPolicy", {"selectors": {}, "bandwidthPerMigration": "-1Mi"},
+         "spec.bandwidthPerMigration: must not be negative"),
+        ("migrations.kubevirt.io", "MigrationPolicy", {"selectors": {}, "allowPostCopy": True},
+         "spec.allowPostCopy: post-copy migration: not supported yet"),
+        ("podvirt.io", "Maintenance", {"nodeName": "node1", "deadline": "soon"}, "spec.deadline"),
+        ("podvirt.io", "Maintenance", {"nodeName": ""}, "spec.nodeName"),
+    ],
+)  # fmt: skip
+def test_what_clusters_own_is_judged(cluster: Cluster, api: str, kind: str, spec: Any, said: str) -> None:
+    made = {"apiVersion": f"{api}/v1alpha1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+    assert said in cluster.refuse(made).err
 
 
 def test_old_versions_warn(cluster: Cluster, namespace: str) -> None:
