@@ -1,4 +1,4 @@
-"""Command line: `python3 -m bench start|footprint|writes|streams|api|migrate [--name CLUSTER | --kubeconfig FILE]`."""
+"""Command line: `python3 -m bench start|footprint|writes|streams|api [--name CLUSTER | --kubeconfig FILE]`."""
 
 import argparse
 import asyncio
@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from bench import admission, footprint, migrate, start, streams, writes
+from bench import admission, footprint, start, streams, writes
 from virt_runtime.errors import ApiError
 
 SUBJECTS = {
@@ -15,7 +15,6 @@ SUBJECTS = {
     "writes": writes.measure,
     "streams": streams.measure,
     "api": admission.measure,
-    "migrate": migrate.measure,
 }
 
 
