@@ -94,6 +94,11 @@ class Seen(msgspec.Struct, frozen=True):
         return seconds(self.metadata.get("creationTimestamp"))
 
     @property
+    def born(self) -> tuple[float, str]:
+        """By age: when it was created, and its UID, since stamps are whole seconds."""
+        return self.created_at or 0.0, self.uid
+
+    @property
     def conditions(self) -> Conditions:
         return self.status.get("conditions") or []
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -70,26 +70,45 @@ def _and_wait(context: click.Context, vm: str, ask: Callable[[], None]) -> None:
 
 def _force(context: click.Context, vm: str, *, dry_run: bool) -> None:
     from virt_model.labels import FORCE_COMPLETE
-    from virt_runtime.errors import ApiError
     from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCE_MIGRATIONS as MIGRATIONS
+
+    async def mark(kube: KubeClient, migration: Json) -> None:
+        marked = {"metadata": {"uid": migration["uid"], "annotations": {FORCE_COMPLETE: ""}}}
+        await kube.merge_patch(MIGRATIONS, migration["namespace"], migration["name"], marked)
+
+    missing = f"Found no migration to complete for {vm}: start one with virtctl migrate {vm}"
+    failed = f"Error completing migration of VirtualMachine {vm}"
+    _with_the_one_under_way(context, vm, mark, missing, failed, dry_run=dry_run)
+    click.echo(f"VM {vm} stands still until it has migrated")
+
+
+def _with_the_one_under_way(
+    context: click.Context,
+    vm: str,
+    change: Callable[[KubeClient, Json], Awaitable[None]],
+    missing: str,
+    failed: str,
+    *,
+    dry_run: bool,
+) -> None:
+    """`change` gets the metadata of the VM's migration that is not over. Raises CommandFailed."""
+    from virt_runtime.errors import ApiError
 
     access = access_of(context)
 
-    async def force(kube: KubeClient) -> bool:
+    async def find_and_change(kube: KubeClient) -> bool:
         metadata = await _under_way(kube, access.namespace, vm)
         if metadata is not None and not dry_run:
-            marked = {"metadata": {"uid": metadata["uid"], "annotations": {FORCE_COMPLETE: ""}}}
-            await kube.merge_patch(MIGRATIONS, access.namespace, metadata["name"], marked)
+            await change(kube, metadata)
         return metadata is not None
 
     if dry_run:
         click.echo("Dry Run execution")
     try:
-        if not with_client(access, force):
-            raise CommandFailed(f"Found no migration to complete for {vm}: start one with virtctl migrate {vm}")
+        if not with_client(access, find_and_change):
+            raise CommandFailed(missing)
     except ApiError as error:
-        raise CommandFailed(f"Error completing migration of VirtualMachine {vm}: {error.message}") from error
-    click.echo(f"VM {vm} stands still until it has migrated")
+        raise CommandFailed(f"{failed}: {error.message}") from error
 
 
 async def _under_way(kube: KubeClient, namespace: str, vm: str) -> Json | None:
@@ -108,22 +127,11 @@ async def _under_way(kube: KubeClient, namespace: str, vm: str) -> Json | None:
 @click.pass_context
 def migrate_cancel(context: click.Context, vm: str, dry_run: bool) -> None:
     """Call off the migration of a virtual machine that is under way."""
-    from virt_runtime.errors import ApiError
     from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCE_MIGRATIONS as MIGRATIONS
 
-    access = access_of(context)
+    async def call_off(kube: KubeClient, migration: Json) -> None:
+        await kube.delete(MIGRATIONS, migration["namespace"], migration["name"], uid=migration["uid"])
 
-    async def call_off(kube: KubeClient) -> bool:
-        metadata = await _under_way(kube, access.namespace, vm)
-        if metadata is not None and not dry_run:
-            await kube.delete(MIGRATIONS, access.namespace, metadata["name"], uid=metadata["uid"])
-        return metadata is not None
-
-    if dry_run:
-        click.echo("Dry Run execution")
-    try:
-        if not with_client(access, call_off):
-            raise CommandFailed(f"Found no migration to cancel for {vm}")
-    except ApiError as error:
-        raise CommandFailed(f"Error canceling migration of VirtualMachine {vm}: {error.message}") from error
+    failed = f"Error canceling migration of VirtualMachine {vm}"
+    _with_the_one_under_way(context, vm, call_off, f"Found no migration to cancel for {vm}", failed, dry_run=dry_run)
     click.echo(f"VM {vm} was scheduled to migrate-cancel")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from virt_controller.adapters.caches import BY_NODE, BY_VMI, Caches
-from virt_controller.adapters.perform import Performer, drive
+from virt_controller.adapters.perform import Performer, drive, nothing_to_ask
 from virt_controller.plan import evacuation as planner
-from virt_controller.plan.actions import Question
 from virt_controller.plan.evacuation import EvacuationWorld
 from virt_controller.plan.migration_world import Migration
 from virt_controller.plan.pods import own
@@ -67,7 +66,7 @@ class EvacuationController:
             nodes_of={each.uid: self._caches.node_of(each) for each in migrations},
             config=config,
         )
-        return await drive(world, planner.plan, _nothing_to_ask, self._perform)
+        return await drive(world, planner.plan, nothing_to_ask, self._perform)
 
     def _migrations(self, vmi: Vmi) -> tuple[Migration, ...]:
         """All that are seen, and the one that we may just have made for this VMI."""
@@ -75,7 +74,3 @@ class EvacuationController:
         name = planner.next_name(vmi, tuple(each for each in seen if each.is_of(vmi)))
         made = self._caches.migration_echo.get(f"{vmi.namespace}/{name}")
         return seen if made is None else (*seen, Migration(made))
-
-
-async def _nothing_to_ask(world: EvacuationWorld, question: Question) -> EvacuationWorld | None:
-    raise AssertionError(f"an evacuation plan asks nothing: {question}, {world.vmi.name}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from virt_controller.adapters.caches import Caches
-from virt_controller.adapters.perform import Performer, drive
+from virt_controller.adapters.perform import Performer, drive, nothing_to_ask
 from virt_controller.plan import maintenance as planner
-from virt_controller.plan.actions import Question
 from virt_controller.plan.maintenance import MaintenanceWorld
 from virt_controller.plan.migration_world import Migration
 from virt_model.seen import Seen, Vmi
@@ -51,7 +50,7 @@ class MaintenanceController:
     def _asked(self, node: str) -> tuple[Seen, ...]:
         found = (self._caches.maintenance_echo.get(key_of(raw)) for raw in self._caches.maintenances.store.list())
         own = [Seen(raw) for raw in found if raw is not None and _node_of(Seen(raw)) == node]
-        return tuple(sorted(own, key=lambda each: (each.created_at or 0.0, each.uid)))
+        return tuple(sorted(own, key=lambda each: each.born))
 
     async def reconcile(self, key: str) -> float | None:
         caches = self._caches
@@ -66,12 +65,8 @@ class MaintenanceController:
             config=caches.config(),
             now=self._clock.now().timestamp(),
         )
-        return await drive(world, planner.plan, _nothing_to_ask, self._perform)
+        return await drive(world, planner.plan, nothing_to_ask, self._perform)
 
 
 def _node_of(asked: Seen) -> str:
     return str(asked.spec.get("nodeName") or "")
-
-
-async def _nothing_to_ask(world: MaintenanceWorld, question: Question) -> MaintenanceWorld | None:
-    raise AssertionError(f"a maintenance plan asks nothing: {question}, {world.name}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from virt_controller.adapters.caches import Caches
-from virt_controller.adapters.perform import Performer, drive
+from virt_controller.adapters.perform import Performer, drive, nothing_to_ask
 from virt_controller.plan import node as planner
-from virt_controller.plan.actions import Question
 from virt_controller.plan.node import NodeWorld
 from virt_model import labels
 from virt_model.seen import Seen
@@ -66,12 +65,8 @@ class NodeController:
         if was != now:
             (self._lost.add if now else self._lost.discard)(key)
             self._told(key)
-        return await drive(world, planner.plan, _nothing_to_ask, self._perform)
+        return await drive(world, planner.plan, nothing_to_ask, self._perform)
 
     def _told(self, name: str) -> None:
         for tell in self._tell:
             tell(name)
-
-
-async def _nothing_to_ask(world: NodeWorld, question: Question) -> NodeWorld | None:
-    raise AssertionError(f"a node plan asks nothing: {question}, {world.node.name}")

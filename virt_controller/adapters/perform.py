@@ -177,6 +177,11 @@ async def drive(
     raise RuntimeError(f"no end of steps: {step}")
 
 
+async def nothing_to_ask(world: W, question: Question) -> W | None:
+    """For a plan that is made from what is cached alone."""
+    raise AssertionError(f"this plan asks nothing: {question}, {world}")
+
+
 def _after(world: W, action: Action, outcome: Json | Refusal | None) -> W:
     changed: W
     if isinstance(outcome, Refusal):

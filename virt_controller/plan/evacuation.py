@@ -93,7 +93,7 @@ def drained(node: Seen | None, config: ClusterConfig) -> bool:
 
 def next_name(vmi: Vmi, own: tuple[Migration, ...]) -> str:
     """What the VMI's next evacuation migration is called, after those that there are."""
-    last = max(own, key=lambda each: (each.created_at or 0.0, each.uid), default=None)
+    last = max(own, key=lambda each: each.born, default=None)
     return names.evacuation_name(vmi.uid, last.uid if last is not None else "")
 
 

@@ -136,9 +136,7 @@ def _now(world: MaintenanceWorld, asked: Seen, guest: Guest, vmi: Vmi | None) ->
 
 
 def _moving(world: MaintenanceWorld, vmi: Vmi) -> tuple[str, str]:
-    own = sorted(
-        (each for each in world.migrations if each.is_of(vmi)), key=lambda each: (each.created_at or 0.0, each.uid)
-    )
+    own = sorted((each for each in world.migrations if each.is_of(vmi)), key=lambda each: each.born)
     if own and not own[-1].step.final:
         return ("Waiting" if own[-1].step in (Step.NEW, Step.PENDING) else "Moving"), ""
     if own and own[-1].step is Step.FAILED:

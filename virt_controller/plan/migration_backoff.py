@@ -30,7 +30,7 @@ def left(migration: Migration, known: Iterable[Migration], now: float) -> float:
 def _failed_in_a_row(migrations: list[Migration]) -> list[Migration]:
     """Newest first, since the last success."""
     found: list[Migration] = []
-    for each in sorted(migrations, key=lambda each: (each.created_at or 0.0, each.uid), reverse=True):
+    for each in sorted(migrations, key=lambda each: each.born, reverse=True):
         if each.step is Step.SUCCEEDED:
             break
         if each.step is Step.FAILED and not each.deleting:

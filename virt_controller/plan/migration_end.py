@@ -71,7 +71,7 @@ def _tidy_up(world: MigrationWorld) -> Plan:
     finished = sorted(
         (other for other in (*world.others, migration)
          if other.step.final and other.vmi_name == migration.vmi_name and other.namespace == migration.namespace),
-        key=lambda other: (other.created_at or 0.0, other.uid),
+        key=lambda other: other.born,
     )  # fmt: skip
     for old in finished[:-KEPT]:
         if not old.deleting and old.uid != migration.uid:

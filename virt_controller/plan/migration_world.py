@@ -72,7 +72,7 @@ class Migration(Seen, frozen=True):
     @property
     def turn(self) -> tuple[int, float, str]:
         """The order in which those that wait may begin."""
-        return (PRIORITIES.get(str(self.spec.get("priority") or ""), 1), self.created_at or 0.0, self.uid)
+        return (PRIORITIES.get(str(self.spec.get("priority") or ""), 1), *self.born)
 
 
 class MigrationWorld(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,3 +43,13 @@ async def test_there_must_be_one(run: Run) -> None:
 async def test_it_starts_none(run: Run, more: str) -> None:
     code, _, said = await run("http://127.0.0.1:1", "migrate", "a", "--force-complete", more)
     assert code == 1 and "it starts none" in said
+
+
+async def test_the_one_under_way_is_called_off_or_there_is_none(run: Run) -> None:
+    async with fake_kube() as (api, kube):
+        put(api, "Running")
+        dry = await run(kube.server, "migrate-cancel", "a", "--dry-run")
+        assert dry == (0, "Dry Run execution\nVM a was scheduled to migrate-cancel\n", "")
+        assert await run(kube.server, "migrate-cancel", "a") == (0, "VM a was scheduled to migrate-cancel\n", "")
+        code, _, said = await run(kube.server, "migrate-cancel", "a")
+    assert code == 1 and "Found no migration to cancel for a" in said
