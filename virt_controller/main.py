@@ -14,6 +14,7 @@ from pathlib import Path
 from virt_controller.adapters.cache_metrics import CacheMetrics, PhaseTimes
 from virt_controller.adapters.caches import Caches
 from virt_controller.adapters.evacuation_loop import EvacuationController
+from virt_controller.adapters.fencing_loop import FencingController, Witnesses
 from virt_controller.adapters.maintenance_loop import MaintenanceController
 from virt_controller.adapters.migration_loop import MigrationController
 from virt_controller.adapters.node_loop import NodeController
@@ -21,6 +22,7 @@ from virt_controller.adapters.perform import Performer
 from virt_controller.adapters.replicaset_loop import ReplicaSetController
 from virt_controller.adapters.vm_loop import VmController
 from virt_controller.adapters.vmi_loop import VmiController
+from virt_controller.adapters.witnesses import WitnessCalls
 from virt_controller.plan.actions import Event
 from virt_model.config import from_kubevirt
 from virt_model.monitoring.row import Component
@@ -40,20 +42,24 @@ from virt_runtime.reflector import Reflector
 from virt_runtime.resources import KUBEVIRTS, Json
 from virt_runtime.serve import operations_app, serving
 from virt_runtime.store import Store
-from virt_runtime.tls import ServingCertificate
+from virt_runtime.tls import ServingCertificate, client_context
 
 COMPONENT = Component.CONTROLLER.value
 EVENT_SOURCE = "virtualmachine-controller"
 REPLICASET_EVENT_SOURCE = "virtualmachinereplicaset-controller"
 EVACUATION_EVENT_SOURCE = "evacuation-controller"
 CERTIFICATES = Path("/etc/virt-controller/certificates")
+HANDLER_CLIENT = Path("/etc/virt-controller/handler-client")
+CA_FILE = Path("/etc/podvirt/ca/ca-bundle")
 WORKERS = 10
 
 
 class Controllers:
     """The controllers of one leadership, wired."""
 
-    def __init__(self, kube: KubeClient, namespace: str, launcher_image: str, metrics: Metrics) -> None:
+    def __init__(
+        self, kube: KubeClient, namespace: str, launcher_image: str, metrics: Metrics, witnesses: Witnesses
+    ) -> None:
         self.caches = Caches(kube, namespace)
         sources = (EVENT_SOURCE, REPLICASET_EVENT_SOURCE, EVACUATION_EVENT_SOURCE)
         self._recorders = tuple(EventRecorder(kube, source) for source in sources)
@@ -61,16 +67,18 @@ class Controllers:
         perform, perform_replicasets, perform_evacuations = (
             Performer(kube, _emitter(recorder), self.caches.learn) for recorder in self._recorders
         )
-        vms, vmis, nodes, replicasets, migrations, evacuations, maintenances = (
+        vms, vmis, nodes, leases, replicasets, migrations, evacuations, maintenances = (
             WorkQueue(meter=QueueMeter(metrics, f"{COMPONENT}-{what}"))
-            for what in ("vm", "vmi", "node", "replicaset", "migration", "evacuation", "maintenance")
+            for what in ("vm", "vmi", "node", "fencing", "replicaset", "migration", "evacuation", "maintenance")
         )
         self._nodes = NodeController(self.caches, perform, clock, nodes)
+        self._fencing = FencingController(kube, self.caches, perform, witnesses, clock, leases, namespace)
         self._vms = VmController(kube, self.caches, perform, clock, vms)
         self._vmis = VmiController(
-            kube, self.caches, perform, clock, vmis, launcher_image, self._nodes.lost, self._nodes.out
+            kube, self.caches, perform, clock, vmis, launcher_image, self._nodes.lost, self._nodes.out, self._fencing
         )
         self._nodes.on_change(self._vmis.node_changed)
+        self._fencing.on_change(self._vmis.node_changed)
         self._replicasets = ReplicaSetController(kube, self.caches, perform_replicasets, clock, replicasets)
         self._migrations = MigrationController(kube, self.caches, perform, clock, migrations, launcher_image)
         self._evacuations = EvacuationController(self.caches, perform_evacuations, evacuations)
@@ -92,6 +100,7 @@ class Controllers:
             self._migrations.run(WORKERS),
             self._evacuations.run(WORKERS),
             self._nodes.run(),
+            self._fencing.run(),
             self._maintenances.run(),
         )
 
@@ -111,7 +120,9 @@ async def run(options: argparse.Namespace) -> None:
         metrics.collect_with(CacheMetrics(lambda: leading[-1].caches if leading and elector.is_leader else None))
 
         async def lead() -> None:
-            controllers = Controllers(kube, options.namespace, options.launcher_image, metrics)
+            tls = client_context(CA_FILE, HANDLER_CLIENT)
+            witnesses = WitnessCalls(kube, tls, options.namespace, options.handler_port)
+            controllers = Controllers(kube, options.namespace, options.launcher_image, metrics, witnesses)
             leading.append(controllers)
             await controllers.run()
 
@@ -150,6 +161,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--launcher-image",
         default=os.environ.get("VIRT_LAUNCHER_IMAGE"),
         help="image of the launcher pods (default: $VIRT_LAUNCHER_IMAGE)",
+    )
+    parser.add_argument(
+        "--handler-port", type=int, default=8186, help="where virt-handlers listen (default %(default)s)"
     )
     options = parser.parse_args(arguments)
     if not options.launcher_image:

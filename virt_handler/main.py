@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from virt_handler.adapters import witnessing
 from virt_handler.adapters.agent import Agent
-from virt_handler.adapters.certificate import NodeCertificate, certificate_name
+from virt_handler.adapters.certificate import NodeCertificate
 from virt_handler.adapters.console import console_app
 from virt_handler.adapters.device_plugin import DevicePlugins, offers
 from virt_handler.adapters.guest_actions import GuestActions
@@ -21,17 +22,21 @@ from virt_handler.adapters.guest_scrape import GuestScrape
 from virt_handler.adapters.inotify import Watcher
 from virt_handler.adapters.kvm_probe import kvm_problem
 from virt_handler.adapters.launcher_settings import LauncherSettings, read_cache
+from virt_handler.adapters.lease_keeper import LeaseKeeper
 from virt_handler.adapters.migration_relay import MigrationRelays
 from virt_handler.adapters.migrations import Migrations, Relays
 from virt_handler.adapters.node import Heartbeat, facts_of_image
 from virt_handler.adapters.observer import Observer, vmi_uid_of
+from virt_handler.adapters.peers import Peers
 from virt_handler.adapters.records import Records
 from virt_handler.adapters.sockets import SocketFinder
+from virt_handler.adapters.witnessing import Witnessing
 from virt_handler.plan.node_labels import wanted_labels
 from virt_model import labels, paths
 from virt_model.config import ClusterConfig, from_kubevirt
 from virt_model.monitoring.row import Component
 from virt_model.monitoring.table import rows_of
+from virt_model.names import handler_server_name
 from virt_model.version import VERSION
 from virt_runtime import log
 from virt_runtime.client_metrics import ClientObserver
@@ -90,8 +95,9 @@ class Node:
     """Everything of one node, wired."""
 
     def __init__(
-        self, kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, kvm_usable: bool, relays: Relays
-    ) -> None:
+        self, kube: KubeClient, metrics: Metrics, flags: argparse.Namespace, kvm_usable: bool, relays: Relays,
+        peers: Peers,
+    ) -> None:  # fmt: skip
         self._name, self._kvm_usable = flags.node_name, kvm_usable
         self._queue, self._watcher = WorkQueue(meter=QueueMeter(metrics, "virt-handler-vm")), Watcher()
         self._caches = Caches(kube, flags.node_name, flags.namespace)
@@ -99,16 +105,20 @@ class Node:
         self._recorder = EventRecorder(kube, COMPONENT, flags.node_name)
         self._finder = SocketFinder(flags.pods_dir, self._watcher, self._pod_changed)
         clock = RealClock()
+        self._lease = LeaseKeeper(
+            kube, peers, self._caches.config, clock, node=flags.node_name, namespace=flags.namespace
+        )
         self.observer = Observer(
             vmis=self._caches.vmis, incoming=self._caches.incoming, pods=self._caches.pods, finder=self._finder,
             records=self._records, clock=clock, node=flags.node_name,
-            ip_family=ipaddress.ip_address(flags.pod_ip or "0.0.0.0").version,
+            ip_family=ipaddress.ip_address(flags.pod_ip or "0.0.0.0").version, guard_of=self._lease.guard_of,
         )  # fmt: skip
         cache = read_cache(flags.capabilities_dir / "cache")
         settings = LauncherSettings(self._caches.config, kvm_usable, flags.launcher_image, cache)
         self.agent = Agent(
             kube=kube, recorder=self._recorder, queue=self._queue, observer=self.observer, finder=self._finder,
             records=self._records, clock=clock, settings=settings, migrations=Migrations(kube, settings, relays),
+            may_run_until=lambda: self._lease.until,
         )  # fmt: skip
         self.actions = GuestActions(self.agent.running_guest, self._recorder)
         metrics.gauge("kubevirt_virt_handler_ready_status").labels().set_function(lambda: self.unhealthy() is None)
@@ -156,6 +166,7 @@ class Node:
         await together(
             Loop(COMPONENT, self._queue, self.agent.reconcile, self.agent.identify, WORKERS).run(),
             self._heartbeat.run(),
+            self._lease.run(self.agent),
         )
 
     def _settings_changed(self, _old: Json | None, _new: Json | None) -> None:
@@ -193,8 +204,15 @@ async def run(flags: argparse.Namespace) -> None:
     certificate = NodeCertificate(flags.node_name, flags.namespace)
     await certificate.prepare()
     async with KubeClient.connect(flags.kubeconfig, COMPONENT, ClientObserver(metrics)) as kube:
-        node = Node(kube, metrics, flags, kvm_usable=not problem, relays=_relays(flags, certificate))
+        relays, peers = _relays(flags, certificate), _peers(kube, flags, certificate)
+        node = Node(kube, metrics, flags, kvm_usable=not problem, relays=relays, peers=peers)
         consoles = console_app(flags.pods_dir, node.observer.named, node.actions)
+        flags.state_dir.mkdir(parents=True, exist_ok=True)
+        witnessing.add_routes(
+            consoles,
+            Witnessing(flags.state_dir / "lost-nodes.json"),
+            lambda name: handler_server_name(name, flags.namespace),
+        )
         trusted = ServingCertificate(certificate.pair, _bundle(flags.ca_file), clients_required=True)
         operations = operations_app(metrics, node.unhealthy, may_profile=node.may_profile)
         async with (
@@ -207,10 +225,18 @@ async def run(flags: argparse.Namespace) -> None:
 def _relays(flags: argparse.Namespace, certificate: NodeCertificate) -> MigrationRelays:
     bundle = _bundle(flags.ca_file)
     return MigrationRelays(
-        address=flags.pod_ip, pods_dir=flags.pods_dir, name_of=lambda node: certificate_name(node, flags.namespace),
+        address=flags.pod_ip, pods_dir=flags.pods_dir, name_of=lambda node: handler_server_name(node, flags.namespace),
         client=ClientContexts(bundle, certificate.pair).context,
         server=ServingCertificate(certificate.pair, bundle, clients_required=True).context,
         target_socket=paths.receiver_socket_on_node,
+    )  # fmt: skip
+
+
+def _peers(kube: KubeClient, flags: argparse.Namespace, certificate: NodeCertificate) -> Peers:
+    return Peers(
+        kube, node=flags.node_name, namespace=flags.namespace, port=flags.console_port,
+        name_of=lambda node: handler_server_name(node, flags.namespace),
+        tls=ClientContexts(_bundle(flags.ca_file), certificate.pair).context,
     )  # fmt: skip
 
 
@@ -224,7 +250,12 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=COMPONENT, description=__doc__)
     add = parser.add_argument
     add("--port", type=int, default=8443, help="metrics and health (default %(default)s)")
-    add("--console-port", type=int, default=8186, help="consoles, for virt-api (default %(default)s)")
+    add(
+        "--console-port",
+        type=int,
+        default=8186,
+        help="consoles, for virt-api; leases, for other nodes (default %(default)s)",
+    )
     add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     add("--namespace", default="kubevirt", help="where podvirt is installed (default %(default)s)")
     add("--kubeconfig", help="a file; without it, the cluster this process runs in")
@@ -232,6 +263,12 @@ def parser() -> argparse.ArgumentParser:
     add("--pod-ip", default=os.environ.get("MY_POD_IP", ""), help="own address (default: $MY_POD_IP)")
     add("--pods-dir", default="/pods", help="the kubelet's directory of pods, as seen here (default %(default)s)")
     add("--private-dir", type=Path, default=Path("/var/run/kubevirt-private"), help="records of this node's guests")
+    add(
+        "--state-dir",
+        type=Path,
+        default=Path("/var/lib/podvirt/handler"),
+        help="what must outlive a restart of the node",
+    )
     add(
         "--plugins-dir", type=Path, default=Path("/var/lib/kubelet/device-plugins"), help="the kubelet's plugin sockets"
     )

@@ -31,6 +31,7 @@ from virt_ipc.messages import (
     ReceiveRequest,
     SyncRequest,
     TakeOverRequest,
+    WindRequest,
 )
 from virt_ipc.wire import Answer, Request
 
@@ -133,6 +134,13 @@ class LauncherClient:
         """
         report: DomainReport = await self._call("take_over", request, LONG)
         return report
+
+    async def wind(self, until: float) -> None:
+        """Have the launcher's watchdog end the guest when the machine has been up for so many seconds.
+
+        A later time puts that off. There is no way back to a guest without a watchdog.
+        """
+        await self._call("wind", WindRequest(until=until), SHORT)
 
     async def stats(self) -> DomainStats:
         """What the domain has used so far. Refused while there is none, or libvirt is busy with an earlier question."""

@@ -213,6 +213,8 @@ class DomainReport(Message, frozen=True, kw_only=True):
     """Why the last synchronisation failed; empty after one that succeeded."""
     migration: MigrationReport | None = None
     """The latest migration; a source that starts another one reports that one."""
+    guarded: bool = False
+    """A watchdog ends the guest unless it is wound up again."""
 
 
 class ReceiveRequest(Message, frozen=True, kw_only=True):
@@ -253,6 +255,13 @@ class TakeOverRequest(Message, frozen=True, kw_only=True):
 
     paused: bool = False
     """It stays paused, because its user had paused it."""
+
+
+class WindRequest(Message, frozen=True, kw_only=True):
+    """Let the guest run so long, and no longer."""
+
+    until: Annotated[float, msgspec.Meta(ge=0)]
+    """Seconds since the machine started (CLOCK_BOOTTIME)."""
 
 
 class CapabilityCache(Message, frozen=True, kw_only=True):

@@ -46,6 +46,7 @@ UNARY: dict[str, tuple[type[Message], type[Message]]] = {
     "abort_migration": (messages.Empty, messages.Empty),
     "complete_migration": (messages.Empty, messages.Empty),
     "take_over": (messages.TakeOverRequest, messages.DomainReport),
+    "wind": (messages.WindRequest, messages.Empty),
     "stats": (messages.Empty, messages.DomainStats),
     "ping": (messages.Empty, messages.Empty),
     "guest_info": (messages.Empty, agent.GuestInfo),

@@ -19,6 +19,7 @@ from virt_launcher.adapters.embed_root import EmbedRoot
 from virt_launcher.adapters.log import log, speak_of
 from virt_launcher.adapters.service import Identity, Launcher
 from virt_launcher.adapters.supervisor import supervise
+from virt_launcher.adapters.watchdog import Watchdog
 from virt_launcher.plan.life import Life
 from virt_model import paths
 
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     identity = Identity(name=flags.name, namespace=flags.namespace, uid=flags.uid)
     life = Life(started=time.monotonic(), domain_timeout=flags.qemu_timeout, grace=flags.grace_period_seconds)
     root = EmbedRoot(flags.embed_root)
-    launcher = Launcher(identity, life, root, bell.ring)
+    launcher = Launcher(identity, life, root, bell.ring, Watchdog())
     server = serve(launcher, launcher.reports, flags.socket_dir)
     log("serving")
     _equip(launcher, identity, root, flags.ovmf_path)

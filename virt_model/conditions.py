@@ -39,6 +39,7 @@ class Type(StrEnum):
     FAILURE = "Failure"
     RESTART_REQUIRED = "RestartRequired"
     MANUAL_RECOVERY_REQUIRED = "ManualRecoveryRequired"
+    NODE_LOST = "NodeLost"  # ours
 
 
 class Stamp(StrEnum):

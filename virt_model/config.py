@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from virt_model import gates
+from virt_model import gates, node_lease
 from virt_model.migration_settings import MigrationSettings, settings_of
 
 Json = Mapping[str, Any]
@@ -84,6 +84,9 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     migrations: MigrationSettings = MigrationSettings()
     free_page_reporting_disabled: bool = False
     serial_console_log_disabled: bool = False
+    self_fencing: bool = False
+    """Of guests that do not say it themselves: see `virt_model.node_lease`."""
+    lease_seconds: int = node_lease.DEFAULT_SECONDS
     seccomp_profile: dict[str, Any] = {}  # customProfile of virtualMachineInstanceProfile
     obsolete_cpu_models: tuple[str, ...] = ()
     minimum_reserve_pvc_bytes: int = 131072
@@ -123,6 +126,7 @@ def from_kubevirt(raw: Json | None) -> ClusterConfig:
         **_guests(configuration),
         **_architectures(configuration, _dict(raw, "status")),
         **_machines(configuration),
+        **_fencing(_dict(raw, "metadata", "annotations")),
         "image_pull_secrets": _pull_secrets(_dict(raw, "spec")),
         "verbosity_flags": _verbosity_flags(_dict(raw, "spec", "customizeComponents", "flags")),
     }
@@ -133,6 +137,13 @@ def _verbosity_flags(flags: Json) -> dict[str, int]:
     """The flag `v` of each component's command line, which is read here so that it needs no new process."""
     said = {component: _text(flags, key, "v") for key, component in FLAGGED.items()}
     return {component: int(text) for component, text in said.items() if text and text.isdecimal()}
+
+
+def _fencing(annotations: Json) -> dict[str, Any]:
+    said = _text(annotations, node_lease.LEASE_SECONDS) or ""
+    shortest, longest = node_lease.SHORTEST_SECONDS, node_lease.LONGEST_SECONDS
+    seconds = min(max(int(said), shortest), longest) if said.isdecimal() else None
+    return {"self_fencing": annotations.get(node_lease.WANTED) == "true", "lease_seconds": seconds}
 
 
 def _developer(developer: Json) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Final
 # --- labels on pods of ours and on launchers
 ROLE: Final = "kubevirt.io"
 ROLE_LAUNCHER: Final = "virt-launcher"
+ROLE_HANDLER: Final = "virt-handler"
 ROLE_HOTPLUG: Final = "hotplug-disk"
 CREATED_BY: Final = "kubevirt.io/created-by"  # UID of the VMI
 NODE_NAME: Final = "kubevirt.io/nodeName"

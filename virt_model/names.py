@@ -104,5 +104,12 @@ def firmware_uuid_of_old_vm(vm_name: str) -> str:
     return str(uuid.uuid5(_UUID_OF_OLD_VMS, vm_name))
 
 
+def handler_server_name(node: str, namespace: str) -> str:
+    """The name that the agent of a node has in its certificate, and no other agent has."""
+    return f"{node}.virt-handler.{namespace}.svc"
+
+
+CONTROLLER_CLIENT = "kubevirt.io:system:client:virt-controller"
+"""Common name of the certificate by which virt-handlers know virt-controller."""
 REFUSAL_HEADER = "X-Podvirt-Refusal"
 """Of a virt-handler that refuses a stream: why. The body of a refused upgrade is read by no WebSocket client."""

@@ -116,6 +116,10 @@ class FakeKube:
         """Refuse every write to paths that end so."""
         self._denied[ending] = (status, message)
 
+    def allow(self, ending: str) -> None:
+        """Refuse them no more."""
+        del self._denied[ending]
+
     def hide(self, *endings: str) -> None:
         """Forbid every read of paths that end so."""
         self._hidden += endings

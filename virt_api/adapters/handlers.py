@@ -7,11 +7,12 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from virt_api.plan.handler import address_of, refused_action, refused_stream, server_name, url_of
+from virt_api.plan.handler import address_of, refused_action, refused_stream, url_of
 from virt_api.plan.reading import Raw, text
 from virt_api.plan.status import CallFailed, internal_error
 from virt_api.plan.stream import SUBPROTOCOL
 from virt_model import labels, names
+from virt_model.names import handler_server_name
 from virt_runtime.kube import KubeClient
 from virt_runtime.resources import PODS
 from virt_runtime.tls import ClientContexts
@@ -22,7 +23,6 @@ LONGEST_WORDS = 2048  # bytes that are read of why a handler refuses
 DIAL_TIMEOUT = 10.0  # seconds
 CALL_TIMEOUT = 70.0  # seconds; the handler gives a launcher 60
 FAREWELL_TIMEOUT = 2.0  # seconds that a side which was told goodbye may take to say it back
-_HANDLER = "virt-handler"
 
 
 class HandlerAway(Exception):
@@ -49,7 +49,7 @@ class Handlers:
                     params=query,
                     protocols=(SUBPROTOCOL,),
                     ssl=self._tls.context(),
-                    server_hostname=server_name(node, self._namespace),
+                    server_hostname=handler_server_name(node, self._namespace),
                     max_msg_size=LONGEST_MESSAGE,
                     timeout=aiohttp.ClientWSTimeout(ws_close=FAREWELL_TIMEOUT),
                 )
@@ -75,7 +75,7 @@ class Handlers:
                 await self._url(node, vmi, what),
                 params=query,
                 ssl=self._tls.context(),
-                server_hostname=server_name(node, self._namespace),
+                server_hostname=handler_server_name(node, self._namespace),
                 timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT, sock_connect=DIAL_TIMEOUT),
             ) as answer:
                 if answer.status != 200:
@@ -90,7 +90,7 @@ class Handlers:
 
     async def _url(self, node: str, vmi: Raw, action: str) -> str:
         pods = await self._kube.list(
-            PODS, self._namespace, f"{labels.ROLE}={_HANDLER}", field_selector=f"spec.nodeName={node}"
+            PODS, self._namespace, f"{labels.ROLE}={labels.ROLE_HANDLER}", field_selector=f"spec.nodeName={node}"
         )
         address = address_of(pods)
         if address is None:

@@ -20,11 +20,6 @@ def address_of(pods: list[dict[str, Any]]) -> str | None:
     return None
 
 
-def server_name(node: str, namespace: str) -> str:
-    """The name that the handler of a node has in its certificate, and no other handler has."""
-    return f"{node}.virt-handler.{namespace}.svc"
-
-
 def url_of(address: str, port: int, namespace: str, name: str, action: str) -> str:
     """Where the handler serves a stream (`console`) or takes an action (`pause`) of a VMI."""
     host = f"[{address}]" if ":" in address else address

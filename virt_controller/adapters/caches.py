@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from virt_controller.adapters.echo import Echo
 from virt_controller.plan.actions import Action, Create, Delete, Kind
 from virt_controller.plan.migration_world import Migration
-from virt_model import labels
+from virt_model import labels, node_lease
 from virt_model.config import DEFAULT, ClusterConfig, from_kubevirt
 from virt_model.seen import Vmi
 from virt_runtime import resources
@@ -36,6 +36,7 @@ class Caches:
         self.migrations = Reflector(kube, resources.VIRTUAL_MACHINE_INSTANCE_MIGRATIONS, Store())
         self.maintenances = Reflector(kube, resources.MAINTENANCES, Store())
         self.nodes = Reflector(kube, resources.NODES, Store())
+        self.leases = Reflector(kube, resources.LEASES, Store(), namespace, label_selector=node_lease.LABEL)
         self.claims = Reflector(kube, resources.PERSISTENT_VOLUME_CLAIMS, Store())
         self.kubevirts = Reflector(kube, resources.KUBEVIRTS, Store())
         self._vm_labels = Reflector(
@@ -56,7 +57,7 @@ class Caches:
     @property
     def _all(self) -> tuple[Reflector, ...]:
         workloads = (self.vms, self.vmis, self.pods, self.replicasets, self.migrations)
-        return (*workloads, self.maintenances, self.nodes, self.claims, self.kubevirts, self._vm_labels)
+        return (*workloads, self.maintenances, self.nodes, self.leases, self.claims, self.kubevirts, self._vm_labels)
 
     async def run(self) -> None:
         await together(*(reflector.run() for reflector in self._all))

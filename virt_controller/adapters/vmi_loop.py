@@ -8,9 +8,11 @@ from collections.abc import Callable
 import msgspec
 
 from virt_controller.adapters.caches import BY_CLAIM, BY_NODE, BY_VMI, Caches, claims_of
+from virt_controller.adapters.fencing_loop import FencingController
 from virt_controller.adapters.perform import Performer, drive
 from virt_controller.plan import vmi as planner
 from virt_controller.plan.actions import Question
+from virt_controller.plan.fencing import is_fenced
 from virt_controller.plan.pods import own
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import labels, names
@@ -38,10 +40,11 @@ class VmiController:
         launcher_image: str,
         node_lost: Callable[[str], bool],
         node_out: Callable[[str], str],
+        fencing: FencingController,
     ) -> None:
         self._kube, self._caches, self._perform, self._clock = kube, caches, perform, clock
         self._launcher_image, self._node_lost, self._node_out = launcher_image, node_lost, node_out
-        self._queue = queue
+        self._queue, self._fencing = queue, fencing
         caches.vmis.subscribe(self._vmi_changed)
         caches.pods.subscribe(self._pod_changed)
         caches.claims.subscribe(self._claim_changed)
@@ -50,7 +53,7 @@ class VmiController:
         await Loop("vmi", self._queue, self.reconcile, named("VirtualMachineInstance"), workers).run()
 
     def node_changed(self, name: str) -> None:
-        """A node was lost, is certainly off, or has come back."""
+        """A node was lost, is certainly off or fenced, or has come back."""
         for vmi in self._caches.vmis.store.by_index(BY_NODE, name):
             self._queue.add(key_of(vmi))
 
@@ -80,6 +83,8 @@ class VmiController:
             vm_counts=self._vm_counts(vmi),
             node_lost=bool(vmi.node) and self._node_lost(vmi.node),
             node_out=self._node_out(vmi.node) if vmi.node else "",
+            fenced=is_fenced(vmi, self._fencing.lease(vmi.node)),
+            node_waits=self._fencing.waits_for(vmi.node),
             missing_claim=self._missing_claim(raw),
             config=self._caches.config(),
             launcher_image=self._launcher_image,
@@ -113,7 +118,8 @@ class VmiController:
         present = Vmi(raw)
         if present.uid != vmi.uid:
             return None  # a successor of the same name: its own event wakes us
-        return msgspec.structs.replace(world, vmi=present, pods=own(present, pods), live=True)
+        fenced = world.fenced and is_fenced(present, await self._fencing.live_lease(present.node))
+        return msgspec.structs.replace(world, vmi=present, pods=own(present, pods), fenced=fenced, live=True)
 
 
 def _pod_key(vmi: Vmi) -> str:

@@ -3,7 +3,7 @@
 ```
  Pending    ─ no pod ─► create it ─ pod ─► Scheduling
  Scheduling ─ open the pod's gate, tell why it does not start ─ compute runs ─► Scheduled: virt-handler's from here
- Scheduled, Running ─ keep Ready true to the pod;  node certainly off, pod gone ─► Failed
+ Scheduled, Running ─ keep Ready true to the pod;  node certainly off, pod gone ─► Failed;  node fenced ─► Failed
  Succeeded, Failed  ─ pod gone ─► let go
  deleted    ─► delete the pod at once; not yet handed over ─► Failed
 ```
@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.time import format_time
-from virt_controller.plan import launcher_pod, patch, vm_start, vmi_status
+from virt_controller.plan import fencing, launcher_pod, patch, vm_start, vmi_status
 from virt_controller.plan.actions import SETTLED, Action, Create, Delete, Event, Kind, Merge, Patch, Plan, Question
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import conditions, labels, readiness
@@ -77,6 +77,8 @@ def _scheduling(world: VmiWorld) -> Plan:
 
 
 def _handed_over(world: VmiWorld) -> Plan:
+    if world.fenced:
+        return _fenced(world)
     pod = world.pod
     if pod is None:
         return _pod_gone(world)
@@ -91,6 +93,7 @@ def _handed_over(world: VmiWorld) -> Plan:
         why = "its launcher ended and virt-handler has not said so"
         return Plan(action=_fail(world, why, told=_told_of_end(world, pod)))
     found = vmi_status.ready(world.vmi.conditions, world.vmi.phase, pod, world.now)
+    found = fencing.with_silence(found, world.vmi, world.node_waits, world.now)
     written = _write_conditions(world, vmi_status.marked_for_eviction(found, world.vmi, world.now))
     return written if written.action is not None else Plan(again_in=unnoticed)
 
@@ -98,6 +101,14 @@ def _handed_over(world: VmiWorld) -> Plan:
 def _waits_at_target(world: VmiWorld) -> bool:
     state = world.vmi.status.get("migrationState") or {}
     return bool(state.get("targetNodeDomainReadyTimestamp")) and not state.get("completed")
+
+
+def _fenced(world: VmiWorld) -> Plan:
+    """Whatever its pod seems to be: the kubelet of a lost node says nothing any more."""
+    node = world.vmi.node
+    text = f"Node {node} is lost, and its guests that are self-fencing have ended by themselves"
+    told = Event(about=world.vmi.raw, type="Warning", reason="NodeFenced", message=text)
+    return _in_live_world(world, _fail(world, "its node is lost", reason="NodeFenced", told=(told,), pinned=True))
 
 
 def _pod_gone(world: VmiWorld) -> Plan:
@@ -138,16 +149,25 @@ def _ended(world: VmiWorld) -> Plan:
 
 
 def _delete_pod(world: VmiWorld) -> Plan | None:
-    """A deleted VMI takes its pods along. So does an ended one the pod that has not even begun: a late one."""
+    """A deleted VMI takes its pods along. So does an ended one the pod that has not even begun: a late one. Where the
+    kubelet is lost with its node, nobody else can say that the pod is over.
+    """
     for pod in world.pods:
         late = world.vmi.phase.final and pod.phase == "Pending"
-        if (world.vmi.deleting or late) and not pod.deleting:
+        beyond = world.fenced and world.vmi.phase.final and pod.node == world.vmi.node
+        if (world.vmi.deleting or late) and (beyond or not pod.deleting):
             text = f"Deleted virtual machine pod {pod.name}"
             event = Event(about=world.vmi.raw, reason="SuccessfulDelete", message=text)
             why = "the VMI is deleted" if world.vmi.deleting else "the VMI has ended"
             return Plan(
                 action=Delete(
-                    kind=Kind.POD, namespace=pod.namespace, name=pod.name, uid=pod.uid, why=why, events=(event,)
+                    kind=Kind.POD,
+                    namespace=pod.namespace,
+                    name=pod.name,
+                    uid=pod.uid,
+                    why=why,
+                    events=(event,),
+                    grace_seconds=0 if beyond else None,
                 )
             )
     return None
@@ -195,7 +215,7 @@ def _told_of_end(world: VmiWorld, pod: Pod | None) -> tuple[Event, ...]:
     return (Event(about=world.vmi.raw, type="Warning", reason="LauncherFailed", message=how),) if how else ()
 
 
-def _fail(world: VmiWorld, why: str, reason: str = "", told: tuple[Event, ...] = ()) -> Action:
+def _fail(world: VmiWorld, why: str, reason: str = "", told: tuple[Event, ...] = (), *, pinned: bool = False) -> Action:
     vmi = world.vmi
     status = vmi_status.moved(vmi.status, Phase.FAILED, world.now)
     if reason:
@@ -204,7 +224,9 @@ def _fail(world: VmiWorld, why: str, reason: str = "", told: tuple[Event, ...] =
     if vmi.deleting and vmi.phase.before_scheduled:
         found = conditions.drop(found, Type.SYNCHRONIZED)
     found = vmi_status.ready(found, Phase.FAILED, world.pod, world.now)
-    return _patch(world, {**vmi.raw, "status": vmi_status.with_conditions(vmi, status, found)}, why, *told)
+    found = conditions.drop(found, Type.NODE_LOST)
+    new = {**vmi.raw, "status": vmi_status.with_conditions(vmi, status, found)}
+    return _patch(world, new, why, *told, pinned=pinned)
 
 
 def _wait_for_claim(world: VmiWorld) -> Plan:
@@ -234,10 +256,12 @@ def _write_conditions(world: VmiWorld, found: conditions.Conditions, *events: Ev
     return Plan(action=action) if action.ops else SETTLED
 
 
-def _patch(world: VmiWorld, new: Json, why: str, *events: Event) -> Patch:
-    """virt-handler owns the object once it is scheduled: from then on only what is replaced is tested."""
+def _patch(world: VmiWorld, new: Json, why: str, *events: Event, pinned: bool = False) -> Patch:
+    """virt-handler owns the object once it is scheduled: from then on only what is replaced is tested, unless `pinned`
+    says that nothing at all may have changed.
+    """
     vmi = world.vmi
-    own = vmi.phase.before_scheduled or vmi.phase.final
+    own = pinned or vmi.phase.before_scheduled or vmi.phase.final
     ops = patch.pinned(vmi.raw, new) if own else patch.tested(vmi.raw, new, ("/status/phase",))
     return Patch(kind=Kind.VMI, namespace=vmi.namespace, name=vmi.name, ops=ops, why=why, events=events)
 

@@ -8,6 +8,7 @@ reports ───────┘
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -45,15 +46,19 @@ class Agent:
     def __init__(
         self, *, kube: KubeClient, recorder: EventRecorder, queue: WorkQueue, observer: Observer,
         finder: SocketFinder, records: Records, settings: LauncherSettings, clock: Clock, migrations: Migrations,
+        may_run_until: Callable[[], float],
     ) -> None:  # fmt: skip
+        """`may_run_until()`: how long guests with a watchdog may run, by CLOCK_BOOTTIME."""
         self._kube, self._recorder, self._queue, self._observer = kube, recorder, queue, observer
         self._finder, self._records, self._settings, self._clock = finder, records, settings, clock
         self._guests: dict[str, Guest] = {}
+        self._may_run_until = may_run_until
         self._perform: dict[type[Any], Perform] = {
             steps.Ask: self._ask,
             steps.Connect: self._connect,
             steps.SetUpNetwork: self._set_up_network,
             steps.Sync: self._sync,
+            steps.Wind: self._wind,
             steps.Resume: self._resume,
             steps.Signal: self._signal,
             steps.Kill: self._kill,
@@ -117,6 +122,30 @@ class Agent:
     def running_guest(self, uid: str) -> tuple[Json, LauncherClient] | None:
         """The same of one VMI."""
         return next((each for each in self.running() if each[0]["metadata"]["uid"] == uid), None)
+
+    def any_guarded(self) -> bool:
+        return any(guest.guarded for guest in self._guests.values())
+
+    async def wind(self, until: float) -> None:
+        """Wind up the watchdogs that may let their guests run longer, and look again at guests that wait for theirs."""
+        for guest in self._guests.values():
+            if guest.domain is not None and guest.domain.absent and not guest.domain.guarded:
+                self._queue.add(guest.uid)
+        behind = [guest for guest in self._guests.values() if guest.guarded and guest.wound_until < until]
+        for guest, failed in zip(
+            behind,
+            await asyncio.gather(*(self._wind_up(guest, until) for guest in behind), return_exceptions=True),
+            strict=True,
+        ):
+            if isinstance(failed, IpcError):
+                LOG.warning("the watchdog is not wound up: %s", failed, extra=self.identify(guest.uid))
+            elif failed is not None:
+                raise failed
+
+    async def _wind_up(self, guest: Guest, until: float) -> None:
+        assert guest.session is not None
+        await guest.session.client.wind(until)
+        guest.wound_until = until
 
     def connected(self) -> int:
         """How many launchers we are in touch with."""
@@ -184,6 +213,10 @@ class Agent:
         guest.worked()
         self._say(guest, seen, "domain made")
         await self._settings.learn(seen.pod, guest.session.client)
+
+    async def _wind(self, guest: Guest, _seen: Seen, _action: object) -> None:
+        await self._wind_up(guest, self._may_run_until())
+        guest.worked()
 
     async def _resume(self, guest: Guest, seen: Seen, _action: object) -> None:
         assert guest.session is not None

@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 from virt_handler.adapters.signing_request import SigningError, end_of_life, make
+from virt_model.names import handler_server_name
 from virt_runtime.errors import ApiError
 from virt_runtime.kube import KubeClient
 from virt_runtime.resources import CERTIFICATE_SIGNING_REQUESTS
@@ -30,17 +31,12 @@ RETRY_SECONDS = 5.0
 Json = dict[str, Any]
 
 
-def certificate_name(node: str, namespace: str) -> str:
-    """The name that the certificate of a node's agent carries, for virt-api and for other agents to verify."""
-    return f"{node}.virt-handler.{namespace}.svc"
-
-
 class NodeCertificate:
     """`pair()` is what to serve now; `signed` is set while that one comes from the operator."""
 
     def __init__(self, node: str, namespace: str) -> None:
         self._node = node
-        self._name = certificate_name(node, namespace)
+        self._name = handler_server_name(node, namespace)
         self._pair: Pair | None = None
         self._made: dict[str, str] = {}
         self.signed = asyncio.Event()

@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from aiohttp import web
 
+from virt_handler.adapters.caller import common_name
 from virt_handler.adapters.guest_actions import NAMES, ActionFailed, GuestActions
 from virt_handler.adapters.guest_answers import ANSWERS
 from virt_handler.adapters.safe_path import beneath, console_socket
@@ -38,7 +38,7 @@ def console_app(pods_dir: str, find: Find, actions: GuestActions, client_name: s
     streams = Streams()
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        if _client(request) != client_name:
+        if common_name(request) != client_name:
             return web.Response(status=403, text="only virt-api may connect\n")
         namespace, name, kind = (request.match_info[key] for key in ("namespace", "name", "kind"))
         found = find(namespace, name)
@@ -58,7 +58,7 @@ def console_app(pods_dir: str, find: Find, actions: GuestActions, client_name: s
 
     async def act(request: web.Request) -> web.Response:
         """An action, or a question."""
-        if _client(request) != client_name:
+        if common_name(request) != client_name:
             return web.Response(status=403, text="only virt-api may connect\n")
         found = find(request.match_info["namespace"], request.match_info["name"])
         if found is None:
@@ -77,14 +77,3 @@ def console_app(pods_dir: str, find: Find, actions: GuestActions, client_name: s
     app.router.add_put(f"{one}/{{action:{'|'.join(NAMES)}}}", act)
     app.router.add_get(f"{one}/{{question:{'|'.join(ANSWERS)}}}", act)
     return app
-
-
-def _client(request: web.Request) -> str:
-    """Common name of the verified client certificate, "" when there is none."""
-    transport = request.transport
-    certificate: dict[str, Any] = (transport.get_extra_info("peercert") if transport else None) or {}
-    for part in certificate.get("subject", ()):
-        for key, value in part:
-            if key == "commonName":
-                return str(value)
-    return ""

@@ -45,6 +45,8 @@ class Guest:
         self.killed = False
         self.dismissed = False
         self.resume_at = 0.0
+        self.wound_until = 0.0
+        """Its watchdog lets it run so long, as far as we have wound it up."""
         self.relay: OpenEnd | None = None
         self._failures = 0
         self._resumes = 0
@@ -52,6 +54,12 @@ class Guest:
     @property
     def domain(self) -> Domain | None:
         return self.session.domain if self.session is not None else self.last_domain
+
+    @property
+    def guarded(self) -> bool:
+        """Whether there is a watchdog to be wound up."""
+        domain = self.session.domain if self.session is not None and not self.session.lost else None
+        return domain is not None and domain.guarded and not domain.over
 
     @property
     def runs_here(self) -> bool:

@@ -16,9 +16,10 @@ import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from virt_handler.adapters import netns
+from virt_handler.adapters.caller import names_in
 from virt_handler.adapters.safe_path import beneath
 from virt_handler.plan.migration_role import Move
 from virt_handler.plan.steps import Relay
@@ -143,7 +144,7 @@ class MigrationRelays:
 
     async def _hello(self, move: Move, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int | None:
         """The channel that an allowed peer asks for."""
-        if self._name_of(move.source_node) not in _names(writer.get_extra_info("peercert") or {}):
+        if self._name_of(move.source_node) not in names_in(writer.get_extra_info("peercert") or {}):
             LOG.warning("migration %s: a peer that is not the source's agent was turned away", move.uid)
             return None
         try:
@@ -185,10 +186,6 @@ def _connect(port: int) -> socket.socket:
     connection = socket.create_connection((LOOPBACK, port), timeout=DIAL_SECONDS)
     connection.setblocking(False)
     return connection
-
-
-def _names(certificate: dict[str, Any]) -> list[str]:
-    return [value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"]
 
 
 async def _splice(here: Streams, there: Streams) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from virt_handler.adapters.guest import Guest, newest
@@ -12,7 +13,7 @@ from virt_handler.adapters.sockets import SocketFinder
 from virt_handler.plan.migration_role import Role, pod_here, role_of
 from virt_handler.plan.network import pod_addresses
 from virt_handler.plan.pod import compute_ended
-from virt_handler.plan.steps import Launcher, Observed
+from virt_handler.plan.steps import Guard, Launcher, Observed
 from virt_model import labels
 from virt_model.runner import runner_of
 from virt_runtime.clock import Clock, rfc3339
@@ -30,11 +31,11 @@ def vmi_uid_of(pod: Json) -> str:
 class Observer:
     def __init__(
         self, *, vmis: Store, incoming: Store, pods: Store, finder: SocketFinder, records: Records, clock: Clock,
-        node: str, ip_family: int,
+        node: str, ip_family: int, guard_of: Callable[[Json], Guard] = lambda vmi: Guard(),
     ) -> None:  # fmt: skip
         """`vmis` are those of this node, `incoming` those that migrate to it."""
         self._watched, self._pods, self._finder, self._records = (vmis, incoming), pods, finder, records
-        self._clock, self._node, self._ip_family = clock, node, ip_family
+        self._clock, self._node, self._ip_family, self._guard_of = clock, node, ip_family, guard_of
         for store in self._watched:
             store.add_index(BY_UID, lambda vmi: (vmi["metadata"]["uid"],))
         pods.add_index(BY_VMI, lambda pod: (vmi_uid_of(pod),))
@@ -54,6 +55,7 @@ class Observer:
             stopping_since=guest.stopping_since, resume_at=guest.resume_at,
             killed=guest.killed, dismissed=guest.dismissed,
             addresses={wiring.network: pod_addresses(wiring, self._ip_family) for wiring in wirings},
+            guard=Guard() if vmi is None else self._guard_of(vmi),
             role=Role.RUNNER if vmi is None else role_of(vmi, pod, guest.pod_uid, self._node), node=self._node,
             relay=guest.relay.state if guest.relay is not None else None,
             now=self._clock.monotonic(), wall=rfc3339(self._clock.now()),

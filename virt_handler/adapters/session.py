@@ -119,7 +119,7 @@ def domain_of(report: DomainReport) -> Domain:
         interfaces=tuple(Nic(name=nic.name, mac=nic.mac, queues=nic.queues, link_up=nic.link_up)
                          for nic in report.interfaces),
         disks=tuple((disk.name, disk.target) for disk in report.disks), error=report.error,
-        migration=_migration_of(report.migration),
+        migration=_migration_of(report.migration), guarded=report.guarded,
     )  # fmt: skip
 
 

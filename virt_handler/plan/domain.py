@@ -73,6 +73,8 @@ class Domain(Struct, frozen=True, kw_only=True):
     """(volume, target)."""
     error: str = ""
     migration: Migration | None = None
+    guarded: bool = False
+    """A watchdog ends it unless it is wound up again."""
 
     @property
     def absent(self) -> bool:

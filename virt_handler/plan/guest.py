@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from virt_handler.plan import guest_agent, migration_source, migration_target, status, sudden_end
+from virt_handler.plan import guard, guest_agent, migration_source, migration_target, status, sudden_end
 from virt_handler.plan.domain import Domain, acpi_on, grace_seconds, phase_asked_for
 from virt_handler.plan.migration_role import Role
 from virt_handler.plan.steps import (
@@ -184,7 +184,7 @@ def _stop(seen: Observed) -> Plan:
 def _run(seen: Observed, phase: Phase) -> Plan:
     assert seen.vmi is not None and seen.domain is not None
     if not seen.domain.alive and seen.retry_at <= seen.now and seen.network is not Network.BROKEN:
-        return Plan(_make(seen))
+        return _make(seen, phase)
     if not seen.domain.alive and not seen.problem:
         return NOTHING
     if seen.domain.alive and seen.network is Network.NONE and seen.retry_at <= seen.now:
@@ -198,10 +198,12 @@ def _run(seen: Observed, phase: Phase) -> Plan:
     return _report_problem(seen)
 
 
-def _make(seen: Observed) -> tuple[Action, ...]:
+def _make(seen: Observed, phase: Phase) -> Plan:
     if seen.network is Network.NONE:
-        return (SetUpNetwork(),)
-    return (Sync(), Tell("Normal", "Created", "VirtualMachineInstance defined."))
+        return Plan((SetUpNetwork(),))
+    if (unguarded := guard.before_it_runs(seen, phase)) is not None:
+        return unguarded
+    return Plan((Sync(), Tell("Normal", "Created", "VirtualMachineInstance defined.")))
 
 
 def _show_running(seen: Observed, phase: Phase) -> Plan:
@@ -215,7 +217,10 @@ def _show_running(seen: Observed, phase: Phase) -> Plan:
         new = status.with_readiness(new, seen.pod, seen.wall)
     if silent := _silent(seen):
         new = status.unheard({**seen.vmi, "status": new}, seen.wall)
-    actions: tuple[Action, ...] = () if new == seen.vmi.get("status") else (WriteStatus(new),)
+    marked = guard.mark(seen)
+    actions: tuple[Action, ...] = ()
+    if marked or new != seen.vmi.get("status"):
+        actions = (WriteStatus(new, annotations=marked),)
     if silent and not status.is_unheard(seen.vmi):
         actions += (_SILENT,)
     if phase is Phase.SCHEDULED:

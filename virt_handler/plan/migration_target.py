@@ -17,7 +17,7 @@ it is not there                               None: like any guest whose launche
 
 from __future__ import annotations
 
-from virt_handler.plan import migration_status, status
+from virt_handler.plan import guard, migration_status, status
 from virt_handler.plan.domain import Stage
 from virt_handler.plan.migration_role import Move, move_of
 from virt_handler.plan.steps import (
@@ -37,6 +37,7 @@ from virt_handler.plan.steps import (
 )
 from virt_model import conditions, labels
 from virt_model.conditions import Type
+from virt_model.phases import Phase
 
 
 def plan(seen: Observed) -> Plan:
@@ -103,7 +104,7 @@ def take(seen: Observed) -> Plan | None:
     if stage is Stage.ARRIVING:
         return NOTHING
     if stage is Stage.RECEIVED:
-        return Plan((TakeOver(paused=_paused_by_user(seen)),))
+        return guard.before_it_runs(seen, Phase.RUNNING) or Plan((TakeOver(paused=_paused_by_user(seen)),))
     if stage is not Stage.TAKEN:
         return None
     if not seen.domain.alive:
@@ -114,7 +115,8 @@ def take(seen: Observed) -> Plan | None:
         here = status.running(seen.vmi, seen.domain, seen.addresses, seen.wall)
         told = Tell("Normal", "Migrated", f"The VirtualMachineInstance migrated to node {seen.node}.")
         named = {labels.NODE_NAME: seen.node}
-        return Plan((WriteStatus(migration_status.landed(here, seen.node, seen.wall), named), told))
+        landed = migration_status.landed(here, seen.node, seen.wall)
+        return Plan((WriteStatus(landed, named, guard.mark(seen)), told))
     over = (migration_status.OVER_LABELS, migration_status.OVER_ANNOTATIONS)
     return Plan((WriteStatus(migration_status.completed(seen.vmi), *over),))
 

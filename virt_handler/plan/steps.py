@@ -38,6 +38,13 @@ class Relay(Struct, frozen=True, kw_only=True):
     port: int = 0
 
 
+class Guard(Struct, frozen=True):
+    """Whether the guest must end when this node is cut off, and whether one may start now: see `plan.node_lease`."""
+
+    wanted: bool = False
+    holds: bool = False
+
+
 class Observed(Struct, frozen=True, kw_only=True):
     """All that a decision needs. Times in seconds of a monotonic clock, but `wall` (RFC 3339)."""
 
@@ -68,6 +75,7 @@ class Observed(Struct, frozen=True, kw_only=True):
     addresses: dict[str, tuple[str, ...]] = {}
     role: Role = Role.RUNNER
     """What this node is to a VMI that moves."""
+    guard: Guard = Guard()
     node: str = ""
     """The name of this node."""
     relay: Relay | None = None
@@ -90,6 +98,10 @@ class SetUpNetwork(Struct, frozen=True, tag=True):
 
 class Sync(Struct, frozen=True, tag=True):
     """Have the domain made."""
+
+
+class Wind(Struct, frozen=True, tag=True):
+    """Have the launcher's watchdog wound up, for as long as this node's lease lasts."""
 
 
 class Resume(Struct, frozen=True, tag=True):
@@ -168,7 +180,7 @@ class Tell(Struct, frozen=True, tag=True):
 
 
 Action = (
-    Ask | Connect | SetUpNetwork | Sync | Resume | Signal | Kill | Dismiss | Forget | WriteStatus | Tell
+    Ask | Connect | SetUpNetwork | Sync | Wind | Resume | Signal | Kill | Dismiss | Forget | WriteStatus | Tell
     | OpenRelay | Receive | Migrate | AbortMigration | CompleteMigration | HandOver | TakeOver | CloseRelay
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ from virt_ipc.messages import (
     Status,
     SyncRequest,
     TakeOverRequest,
+    WindRequest,
 )
 from virt_ipc.server import Newest
 from virt_launcher import VERSION
@@ -33,10 +34,13 @@ from virt_launcher.adapters.embed_root import EmbedRoot
 from virt_launcher.adapters.log import Level, log, set_verbosity, warn
 from virt_launcher.adapters.moves import Mover, Moves, Receive
 from virt_launcher.adapters.one_at_a_time import OneAtATime
+from virt_launcher.adapters.watchdog import Watchdog
 from virt_launcher.plan.life import Arrival, Life, Stage
 from virt_model import names
 
 OVER = (Status.SHUTOFF, Status.CRASHED)
+OURS = ("marked_for_graceful_shutdown", "migration", "guarded")
+"""What of a report only the launcher knows."""
 MAX_ERROR = 2048
 ASKING_PATIENCE, ACTING_PATIENCE = 0.5, 2.0
 """Seconds that a question, or an action, waits for the one before it."""
@@ -91,12 +95,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 class Launcher(AgentCalls):
     """A LauncherService (see `virt_ipc.server`). Methods are called from several threads."""
 
-    def __init__(self, identity: Identity, life: Life, root: EmbedRoot, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, identity: Identity, life: Life, root: EmbedRoot, wake: Callable[[], None], watchdog: Watchdog
+    ) -> None:
         self.reports = Newest(DomainReport())
         self._identity = identity
         self._life = life
         self._root = root
         self._wake = wake
+        self._watchdog = watchdog
         self._lock = threading.RLock()
         self._syncing = threading.Lock()
         self._asking, self._acting = OneAtATime(ASKING_PATIENCE), OneAtATime(ACTING_PATIENCE)
@@ -124,7 +131,7 @@ class Launcher(AgentCalls):
             self._life = msgspec.structs.replace(self._life, **changes)
 
     def changed(self, seen: DomainReport) -> None:
-        """The hypervisor saw something. Keeps what only the launcher knows: the pod's stop, the migration."""
+        """The hypervisor saw something. Keeps what only the launcher knows."""
         with self._lock:
             over = seen.status in OVER
             now = time.monotonic()
@@ -133,7 +140,7 @@ class Launcher(AgentCalls):
             elif self._life.stage is Stage.AWAITED:
                 self.note(stage=Stage.ALIVE, alive=now)
             known = self.reports.report
-            kept = {"marked_for_graceful_shutdown": known.marked_for_graceful_shutdown, "migration": known.migration}
+            kept = {name: getattr(known, name) for name in OURS}
             if (known.status, known.reason) != (seen.status, seen.reason):
                 log(f"domain is {seen.status} ({seen.reason})")
             self.reports.publish(msgspec.structs.replace(seen, error="", **kept))
@@ -275,6 +282,13 @@ class Launcher(AgentCalls):
                 self._machine.let_in(self._received.credentials)
                 self._received = None  # once: a take-over may be repeated
             return self.reports.report
+
+    def wind(self, request: WindRequest) -> Empty:
+        """The guest may run until then. It need not be there yet."""
+        self._watchdog.wind(request.until)
+        with self._lock:
+            self.reports.publish(msgspec.structs.replace(self.reports.report, guarded=True))
+        return Empty()
 
     def _migrating(self, report: MigrationReport) -> None:
         with self._lock:

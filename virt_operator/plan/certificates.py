@@ -17,11 +17,13 @@ from typing import Any, Final
 import msgspec
 
 from api.duration import duration_seconds
+from virt_model.names import CONTROLLER_CLIENT
 
 from .names import (
     API_SECRET,
     API_SERVICE,
     CONTROLLER,
+    CONTROLLER_CLIENT_SECRET,
     CONTROLLER_SECRET,
     HANDLER_CLIENT_CN,
     HANDLER_CLIENT_SECRET,
@@ -133,6 +135,7 @@ def wanted(namespace: str, *, installed: bool) -> tuple[Wanted, ...]:
             dns=tuple(service_dns(CONTROLLER, namespace)),
         ),
         Wanted(secret=HANDLER_CLIENT_SECRET, common_name=HANDLER_CLIENT_CN, client=True),
+        Wanted(secret=CONTROLLER_CLIENT_SECRET, common_name=CONTROLLER_CLIENT, client=True),
     )
 
 

@@ -13,6 +13,7 @@ Json = dict[str, Any]
 
 PRIVILEGED: Json = {"privileged": True, "runAsUser": 0}
 CAPABILITIES = "/var/lib/podvirt/capabilities"
+STATE = "/var/lib/podvirt/handler"
 
 
 def daemonset(settings: Settings) -> Json:
@@ -60,6 +61,7 @@ def _container(settings: Settings) -> Json:
         "securityContext": PRIVILEGED,
         "volumeMounts": [
             mount("private", "/var/run/kubevirt-private"),
+            mount("state", STATE),
             mount("pods", "/pods", mountPropagation="HostToContainer"),
             mount("device-plugins", "/var/lib/kubelet/device-plugins"),
             mount("capabilities", CAPABILITIES),
@@ -101,6 +103,7 @@ def _probe_capabilities(settings: Settings) -> Json:
 def _volumes() -> list[Json]:
     return [
         _host("private", "/var/run/kubevirt-private"),
+        _host("state", STATE),
         _host("pods", "/var/lib/kubelet/pods"),
         _host("device-plugins", "/var/lib/kubelet/device-plugins"),
         {"name": "capabilities", "emptyDir": {}},

@@ -21,6 +21,7 @@ API_SECRET: Final = "kubevirt-virt-api-certs"
 CONTROLLER_SECRET: Final = "kubevirt-controller-certs"
 OPERATOR_SECRET: Final = "kubevirt-operator-certs"
 HANDLER_CLIENT_SECRET: Final = "kubevirt-virt-handler-certs"
+CONTROLLER_CLIENT_SECRET: Final = "podvirt-controller-client-certs"
 
 API_SERVICE: Final = "virt-api"
 WEBHOOK_SERVICE: Final = "kubevirt-operator-webhook"

@@ -97,12 +97,12 @@ def _controller(namespace: str) -> list[Json]:
         rule("apps", ("controllerrevisions",), ("get", "list", "create", "delete")),
         _EVENTS,
     ]
-    here = [rule(COORDINATION, ("leases",), ("get", "create", "update")), _CA, _VM_LABELS]
+    here = [rule(COORDINATION, ("leases",), (*READ, "create", "update")), _CA, _VM_LABELS]
     return _granted(CONTROLLER_ACCOUNT, namespace, everywhere, here)
 
 
 def _handler(namespace: str) -> list[Json]:
-    """What it may change on nodes is narrowed to its own node by an admission policy."""
+    """What it may change on nodes, and which lease, is narrowed to its own node by an admission policy."""
     everywhere = [
         rule(KUBEVIRT, ("virtualmachineinstances",), (*READ, "patch")),
         _CONFIGURATION,
@@ -111,4 +111,5 @@ def _handler(namespace: str) -> list[Json]:
         rule("certificates.k8s.io", ("certificatesigningrequests",), (*READ, "create")),
         _EVENTS,
     ]
-    return _granted(HANDLER_ACCOUNT, namespace, everywhere, [_CA])
+    here = [rule(COORDINATION, ("leases",), ("get", "create", "update")), _CA]
+    return _granted(HANDLER_ACCOUNT, namespace, everywhere, here)

@@ -12,6 +12,7 @@ from .names import (
     CA_CONFIGMAP,
     CONTROLLER,
     CONTROLLER_ACCOUNT,
+    CONTROLLER_CLIENT_SECRET,
     CONTROLLER_SECRET,
     HANDLER_CLIENT_SECRET,
     LAUNCHER,
@@ -75,10 +76,15 @@ def virt_controller(settings: Settings) -> Json:
         env=[{"name": "VIRT_LAUNCHER_IMAGE", "value": launcher}],
         mounts=[
             mount("certificates", "/etc/virt-controller/certificates", readOnly=True),
+            mount("handler-client", "/etc/virt-controller/handler-client", readOnly=True),
             mount("ca", "/etc/podvirt/ca", readOnly=True),
         ],
     )
-    volumes = [secret_volume("certificates", CONTROLLER_SECRET), ca_volume(CA_CONFIGMAP)]
+    volumes = [
+        secret_volume("certificates", CONTROLLER_SECRET),
+        secret_volume("handler-client", CONTROLLER_CLIENT_SECRET),
+        ca_volume(CA_CONFIGMAP),
+    ]
     return _deployment(CONTROLLER, CONTROLLER_ACCOUNT, container, volumes, settings.infra, settings)
 
 

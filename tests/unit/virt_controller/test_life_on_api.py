@@ -14,6 +14,7 @@ from virt_controller.main import Controllers
 from virt_model import conditions, labels
 from virt_model.monitoring.row import Component
 from virt_model.monitoring.table import rows_of
+from virt_model.node_lease import NodeLease
 from virt_runtime.kube import KubeClient
 from virt_runtime.metrics import Metrics
 from virt_runtime.resources import VIRTUAL_MACHINES
@@ -41,8 +42,19 @@ def _vm(strategy: str = "Always") -> Json:
     return {"metadata": {"name": "a", "generation": 1}, "spec": {"runStrategy": strategy, "template": TEMPLATE}}
 
 
+class Witnesses:
+    """Agents of other nodes: these call every node lost that they are asked about."""
+
+    def __init__(self, *lost: str) -> None:
+        self.lost, self.asked = frozenset(lost), 0
+
+    async def call_lost(self, lease: NodeLease) -> frozenset[str]:
+        self.asked += 1
+        return self.lost
+
+
 def controllers_of(kube: KubeClient) -> Controllers:
-    return Controllers(kube, "kubevirt", "launcher:1", Metrics(rows_of(Component.CONTROLLER)))
+    return Controllers(kube, "kubevirt", "launcher:1", Metrics(rows_of(Component.CONTROLLER)), Witnesses())
 
 
 class Cluster:

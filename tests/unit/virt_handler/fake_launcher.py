@@ -25,6 +25,7 @@ from virt_ipc.messages import (
     Reason,
     Status,
     SyncRequest,
+    WindRequest,
 )
 from virt_ipc.server import Newest, serve
 
@@ -47,9 +48,14 @@ class FakeLauncher:
                 DomainReport(
                     status=Status.RUNNING, reason=Reason.BOOTED, machine_type="pc-q35-11.1", interfaces=nics,
                     disks=[DiskReport(name="root", target="vda", bus="virtio")],
+                    guarded=self.reports.report.guarded,
                 )
             )  # fmt: skip
         return self.reports.report
+
+    def wind(self, request: WindRequest) -> Empty:
+        self.reports.publish(msgspec.structs.replace(self.reports.report, guarded=True))
+        return Empty()
 
     def shutdown(self, _request: Empty) -> Empty:
         if not self._deaf:

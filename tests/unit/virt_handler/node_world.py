@@ -45,6 +45,19 @@ class NoRelays:
         raise OSError("no way leads here")
 
 
+class NoPeers:
+    """There is one other node, and its agent does not answer."""
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def known(self) -> frozenset[str]:
+        return frozenset({"n1", "n2"})
+
+    async def ask_all(self, nodes: tuple[str, ...], term: int, seconds: float) -> tuple[str, ...]:
+        return ()
+
+
 class NodeWorld:
     def __init__(self, kube: FakeKube, client: KubeClient, root: Path) -> None:
         self.kube, self._client, self.root = kube, client, root
@@ -53,9 +66,12 @@ class NodeWorld:
 
     # --- what users, virt-controller and the kubelet do
 
-    def add_vmi(self, name: str, phase: str = "Scheduling", **spec: Any) -> Json:
+    def add_vmi(
+        self, name: str, phase: str = "Scheduling", annotations: dict[str, str] | None = None, **spec: Any
+    ) -> Json:
+        metadata: Json = {"name": name, "uid": str(uuid.uuid4()), "finalizers": [labels.VMI_FINALIZER]}
         vmi = {
-            "metadata": {"name": name, "uid": str(uuid.uuid4()), "finalizers": [labels.VMI_FINALIZER]},
+            "metadata": {**metadata, **({"annotations": annotations} if annotations else {})},
             "spec": {
                 "domain": {"devices": {"interfaces": [{"name": "default", "masquerade": {}}]}},
                 "networks": [{"name": "default", "pod": {}}],
@@ -136,7 +152,7 @@ class NodeWorld:
             capabilities_dir=self.root / "capabilities", max_devices=3, launcher_image="launcher:1",
         )  # fmt: skip
         self.metrics = Metrics(rows_of(Component.HANDLER))
-        node = handler.Node(self._client, self.metrics, flags, kvm_usable=False, relays=NoRelays())
+        node = handler.Node(self._client, self.metrics, flags, kvm_usable=False, relays=NoRelays(), peers=NoPeers())
         task = asyncio.create_task(node.run())
         try:
             await until(lambda: task.done() or node.unhealthy() is None)

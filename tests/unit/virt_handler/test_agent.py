@@ -14,6 +14,7 @@ from tests.unit.virt_handler.node_world import NAMESPACE, NodeWorld, kubelet, no
 from virt_handler.adapters.guest_actions import ActionFailed
 from virt_handler.adapters.session import Session
 from virt_handler.plan import guest
+from virt_handler.plan.guard import WAITS
 from virt_ipc import client
 
 pytestmark = pytest.mark.skipif(
@@ -71,6 +72,23 @@ async def test_plain_life(world: NodeWorld) -> None:
             ("Started", "VirtualMachineInstance started."),
             ("Stopped", "The VirtualMachineInstance was shut down."),
         ]
+
+
+async def test_a_guest_that_is_to_be_guarded_waits_for_its_nodes_lease(world: NodeWorld) -> None:
+    world.kube.deny("leases", 403, "no leases today")
+    async with world.agent():
+        world.start_launcher(world.add_pod(world.add_vmi("a", annotations={"podvirt.io/self-fencing": "true"})))
+        world.schedule("a")
+        await until(lambda: ("NodeLeaseNotHeld", WAITS) in world.events())
+        assert world.phase("a") == "Scheduled", "it must not run before its watchdog"
+        world.kube.allow("leases")
+        await until(lambda: world.phase("a") == "Running")
+        assert world.vmi("a")["metadata"]["annotations"]["podvirt.io/guarded"] == "1"
+        lease = world.kube.objects[("apis/coordination.k8s.io/v1/leases", "kubevirt", "node-n1")]
+        assert lease["spec"]["holderIdentity"] == "n1" and lease["spec"]["leaseDurationSeconds"] == 30
+        assert lease["metadata"]["annotations"]["podvirt.io/witnesses"] == "n2"
+    left = world.kube.objects[("apis/coordination.k8s.io/v1/leases", "kubevirt", "node-n1")]
+    assert left["spec"]["leaseDurationSeconds"] == 300, "a successor must be there before it runs out"
 
 
 async def test_deaf_guest_is_killed_when_its_grace_is_over(world: NodeWorld) -> None:

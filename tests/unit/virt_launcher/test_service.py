@@ -29,6 +29,7 @@ from virt_launcher.adapters.bell import Bell
 from virt_launcher.adapters.embed_root import EmbedRoot
 from virt_launcher.adapters.service import Built, Identity, Launcher
 from virt_launcher.adapters.supervisor import supervise
+from virt_launcher.adapters.watchdog import Watchdog
 from virt_launcher.plan.life import Arrival, Life, Stage
 
 REQUEST = SyncRequest(vmi=b"{}", options=SyncOptions())
@@ -158,7 +159,7 @@ def bell() -> Bell:
 @pytest.fixture
 def launcher(root: EmbedRoot, bell: Bell) -> Launcher:
     identity = Identity(name="a", namespace="ns", uid="u")
-    return Launcher(identity, Life(started=0.0, domain_timeout=1e12, grace=45.0), root, bell.ring)
+    return Launcher(identity, Life(started=0.0, domain_timeout=1e12, grace=45.0), root, bell.ring, Watchdog(("false",)))
 
 
 @pytest.fixture

@@ -13,7 +13,12 @@ from tests.unit.virt_operator.world import KEY, KUBEVIRTS, World, kubevirt, oper
 from virt_runtime.resources import DEPLOYMENTS, POD_DISRUPTION_BUDGETS, Json
 from virt_runtime.resources import KUBEVIRTS as KUBEVIRT_RESOURCE
 
-COMPONENT_SECRETS = {"kubevirt-virt-api-certs", "kubevirt-controller-certs", "kubevirt-virt-handler-certs"}
+COMPONENT_SECRETS = {
+    "kubevirt-virt-api-certs",
+    "kubevirt-controller-certs",
+    "kubevirt-virt-handler-certs",
+    "podvirt-controller-client-certs",
+}
 APPS = "/apis/apps/v1/namespaces/kubevirt/deployments"
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 TTY_PATCH = '{"spec":{"template":{"spec":{"containers":[{"name":"virt-controller","tty":true}]}}}}'
