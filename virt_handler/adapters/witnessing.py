@@ -30,17 +30,23 @@ class Witnessing:
 
     def __init__(self, file: Path, now: Callable[[], float] = boottime) -> None:
         self._file, self._now = file, now
-        self._state = Witness(since=now(), lost=_read(file))
+        lost = _read(file)
+        self._mute = lost is None
+        self._state = Witness(since=now(), lost=lost or ())
         self._writing = asyncio.Lock()
 
     def remember(self, node: str, term: int) -> bool:
         """Whether that node will not be called lost for a lease from now on."""
+        if self._mute:
+            return False
         self._state, remembered = witness.asked(self._state, node, term, self._now())
         return remembered
 
     async def is_lost(self, node: str, term: int, seconds: float) -> tuple[bool, float]:
         """Whether a node is lost, and for how long nothing was heard of it. Raises OSError."""
         now = self._now()
+        if self._mute:
+            return False, witness.silent_for(self._state, node, now)
         async with self._writing:
             before = self._state
             after, lost = witness.is_lost(before, node, term, seconds, now)
@@ -83,12 +89,15 @@ def add_routes(app: web.Application, witnessing: Witnessing, name_of: Callable[[
     app.router.add_post(f"{one}/lost", judge)
 
 
-def _read(file: Path) -> tuple[tuple[str, int], ...]:
-    """Raises msgspec.MsgspecError where it is not what we wrote: who forgets its word must not give another."""
+def _read(file: Path) -> tuple[tuple[str, int], ...] | None:
+    """None where it is not what we wrote: who has forgotten its word must not give another."""
     try:
         return tuple(sorted(msgspec.json.decode(file.read_bytes(), type=dict[str, int]).items()))
     except FileNotFoundError:
         return ()
+    except (OSError, msgspec.MsgspecError) as error:
+        LOG.error("this agent is no witness, for it does not know which nodes it has called lost: %s", error)
+        return None
 
 
 def _write(file: Path, lost: tuple[tuple[str, int], ...]) -> None:

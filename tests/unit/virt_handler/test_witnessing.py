@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
-import pytest
 import trustme
 from aiohttp import web
 
@@ -87,7 +86,10 @@ async def test_everybody_asks_for_himself(tmp_path: Path) -> None:
         assert (await callers.lost(7, seconds="soon"))[0] == 400
 
 
-def test_a_word_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> None:
-    (tmp_path / "lost.json").write_text("[")
-    with pytest.raises(Exception, match="truncated"):
-        Witnessing(tmp_path / "lost.json")
+async def test_who_has_forgotten_its_word_gives_no_other(tmp_path: Path) -> None:
+    file, clock = tmp_path / "lost.json", Clock()
+    file.write_text("[")
+    async with witness(trustme.CA(), file, clock) as callers:
+        clock.now += 600
+        assert await callers.remember(7) == 409
+        assert json.loads((await callers.lost(7))[1])["lost"] is False
