@@ -215,8 +215,19 @@ class Pod(Seen, frozen=True):
     @property
     def waiting(self) -> str:
         """The kubelet's word for what a container waits for; "" where none does."""
+        return str(self._wait.get("reason") or "")
+
+    @property
+    def hindrance(self) -> str:
+        """Why it does not start, in the words of the scheduler or else of the kubelet; "" where neither says."""
+        placed: Mapping[str, Any] = next((each for each in self.conditions if each.get("type") == "PodScheduled"), {})
+        said = placed if placed.get("status") == "False" else self._wait
+        return ": ".join(str(said[key]) for key in ("reason", "message") if said.get(key))
+
+    @property
+    def _wait(self) -> Json:
         states = (each.get("state") or {} for each in self.containers)
-        return next((str(state["waiting"].get("reason") or "") for state in states if "waiting" in state), "")
+        return next((state["waiting"] for state in states if "waiting" in state), {})
 
     @property
     def ended_badly(self) -> str:

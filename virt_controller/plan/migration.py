@@ -117,7 +117,7 @@ def _refused(world: MigrationWorld) -> Plan:
 def _scheduling(world: MigrationWorld, vmi: Vmi) -> Plan:
     target = world.target
     if target is None or target.finished or target.deleting:
-        return steps.in_live_world(world, steps.fail(world, "Target pod is down"))
+        return _given_up(world, vmi, "Target pod is down", target.ended_badly if target is not None else "")
     if world.migration.step is Step.SCHEDULED:
         return _hand_over(world, vmi, target)
     if target.compute_running:
@@ -128,8 +128,22 @@ def _scheduling(world: MigrationWorld, vmi: Vmi) -> Plan:
     longest = _seconds(world.migration, PENDING_ANNOTATION, PENDING_SECONDS)
     left = min(longest, longest if limit is None else limit) - age
     if left <= 0:
-        return steps.in_live_world(world, steps.fail(world, "the target's pod did not start in time"))
+        return _given_up(world, vmi, "the target's pod did not start in time", target.hindrance)
     return Plan(again_in=left, events=(_told_of_no_place(world, vmi),) if stuck else ())
+
+
+def _given_up(world: MigrationWorld, vmi: Vmi, what: str, because: str) -> Plan:
+    """No agent knows of it: the VMI says why, unless it tells of another one under way; the migration follows."""
+    why = f"{what}: {because}" if because else what
+    if not world.live:
+        return Plan(ask=Question.LIVE)
+    before = vmi.status.get("migrationState") or {}
+    if before.get("migrationUid") and not before.get("completed"):
+        return Plan(action=steps.fail(world, why))
+    state = migration_status.given_up(world.migration, vmi, world.source, world.target)
+    over = migration_status.failed_state(state, why, world.now)
+    ops = patch.pinned(vmi.raw, {**vmi.raw, "status": {**vmi.status, "migrationState": over}})
+    return Plan(action=Patch(kind=Kind.VMI, namespace=vmi.namespace, name=vmi.name, ops=ops, why=why))
 
 
 def _told_of_no_place(world: MigrationWorld, vmi: Vmi) -> Event:

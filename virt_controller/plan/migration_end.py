@@ -23,7 +23,10 @@ def outcome(world: MigrationWorld, state: Json) -> Action:
         return steps.move(
             world, Step.SUCCEEDED, "it is over", Event(about=about, reason="SuccessfulMigration", message=text)
         )
-    told = Event(about=about, type="Warning", reason="FailedMigration", message="source node reported migration failed")
+    text = "source node reported migration failed"
+    if not migration_status.was_handed_over(state):
+        text = f"Migration failed: {state.get('failureReason')}"
+    told = Event(about=about, type="Warning", reason="FailedMigration", message=text)
     return steps.move(world, Step.FAILED, "it has failed", told)
 
 

@@ -72,5 +72,19 @@ def reached(state: Json) -> Step:
     return Step.READY if state.get("targetNodeAddress") else Step.PREPARING
 
 
+def given_up(migration: Migration, vmi: Vmi, source: Pod | None, target: Pod | None) -> Json:
+    """The VMI's `migrationState` of a migration that no agent was ever told of."""
+    named = {
+        "sourceNode": vmi.node, "sourcePod": source.name if source else "",
+        "targetNode": target.node if target else "", "targetPod": target.name if target else "",
+    }  # fmt: skip
+    return {"migrationUid": migration.uid, **{key: value for key, value in named.items() if value}}
+
+
+def was_handed_over(state: Json) -> bool:
+    """Whether the agents were told of it."""
+    return "migrationConfiguration" in state
+
+
 def failed_state(state: Json, reason: str, now: float) -> Json:
     return {**state, "completed": True, "failed": True, "failureReason": reason, "endTimestamp": format_time(now)}

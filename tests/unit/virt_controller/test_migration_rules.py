@@ -23,6 +23,9 @@ from virt_model.seen import Pod, Vmi
 Json = dict[str, Any]
 OWN = names.launcher_pod_name("m", "vmi-uid")
 TARGET = names.target_pod_name("m", "job")
+NO_PLACE = {
+    "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available",
+}  # fmt: skip
 OWNER = {"kind": "VirtualMachineInstance", "name": "m", "uid": "vmi-uid", "controller": True}
 
 
@@ -260,14 +263,10 @@ def test_after_the_start_only_the_agents_say_how_it_ended() -> None:
 @pytest.mark.parametrize(
     ("conditions", "annotations", "seconds"),
     [
-        ([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}], {}, 300),
+        ([NO_PLACE], {}, 300),
         ([], {}, 900),
         ([], {"kubevirt.io/migrationPendingPodTimeoutSeconds": "20"}, 20),
-        (
-            [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}],
-            {"kubevirt.io/migrationUnschedulablePodTimeoutSeconds": "10"},
-            10,
-        ),
+        ([NO_PLACE], {"kubevirt.io/migrationUnschedulablePodTimeoutSeconds": "10"}, 10),
     ],
 )
 def test_a_target_that_does_not_start_is_given_up_in_time(conditions: Any, annotations: Json, seconds: int) -> None:
@@ -281,6 +280,45 @@ def test_a_target_that_does_not_start_is_given_up_in_time(conditions: Any, annot
     cluster.now += seconds + 1
     cluster.settle()
     assert cluster.phases[-1] == "Failed" and cluster.deleted == [TARGET]
+    because = ": Unschedulable: 0/2 nodes are available" if conditions else ""
+    _says_why(cluster, f"the target's pod did not start in time{because}")
+
+
+def _says_why(cluster: Cluster, reason: str) -> None:
+    """On both objects, and in an Event."""
+    for each in (cluster.vmi, cluster.migration):
+        state = each["status"]["migrationState"]
+        assert (state["migrationUid"], state["completed"], state["failed"]) == ("job", True, True)
+        assert state["failureReason"] == reason
+    assert cluster.events[-1] == f"Warning FailedMigration: Migration failed: {reason}"
+
+
+def test_a_target_that_waits_for_an_image_says_which() -> None:
+    cluster = Cluster()
+    cluster.settle()
+    waiting = {"waiting": {"reason": "ErrImageNeverPull", "message": "image here:1 is not present"}}
+    cluster.pods[TARGET]["status"]["containerStatuses"] = [{"name": "compute", "state": waiting}]
+    cluster.now += 901
+    cluster.settle()
+    _says_why(cluster, "the target's pod did not start in time: ErrImageNeverPull: image here:1 is not present")
+
+
+def test_a_target_that_ends_before_the_agents_know_says_how() -> None:
+    cluster = Cluster()
+    cluster.settle()
+    cluster.pods[TARGET]["status"] = {"phase": "Failed", "reason": "OutOfmemory", "message": "no room"}
+    cluster.settle()
+    _says_why(cluster, "Target pod is down: the launcher pod failed: OutOfmemory: no room")
+
+
+def test_one_that_fails_before_the_agents_know_leaves_another_ones_state_alone() -> None:
+    cluster = Cluster()
+    cluster.settle()
+    other = {"migrationUid": "other", "targetPod": "there"}
+    cluster.vmi["status"]["migrationState"] = other
+    cluster.now += 901
+    cluster.settle()
+    assert cluster.phases[-1] == "Failed" and cluster.vmi["status"]["migrationState"] == other
 
 
 @pytest.mark.parametrize("gone", ["deleted", "Succeeded"])
