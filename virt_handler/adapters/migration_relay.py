@@ -18,6 +18,8 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import msgspec
+
 from virt_handler.adapters import netns
 from virt_handler.adapters.caller import names_in
 from virt_handler.adapters.safe_path import beneath
@@ -47,8 +49,8 @@ class End:
     def serve(self, server: asyncio.Server) -> None:
         self._servers.append(server)
 
-    async def join(self, here: Streams, dial: Callable[[], Awaitable[Streams]]) -> None:
-        """Join a connection that came with one that is made now, until either ends."""
+    async def join(self, here: Streams, dial: Callable[[], Awaitable[Streams]], whom: str) -> None:
+        """Join a connection that came with one that is made now, to `whom`, until either ends."""
         task = asyncio.current_task()
         assert task is not None
         if len(self._joined) >= MOST_CONNECTIONS:
@@ -59,7 +61,9 @@ class End:
             async with asyncio.timeout(DIAL_SECONDS):
                 there = await dial()
         except (OSError, TimeoutError, ssl.SSLError) as error:
-            LOG.warning("migration %s: %s", self.state.migration_uid, error or "no connection in time")
+            why = f"no connection to {whom}: {str(error) or f'none within {DIAL_SECONDS:.0f} s'}"
+            self.state = msgspec.structs.replace(self.state, problem=why)
+            LOG.warning("migration %s: %s", self.state.migration_uid, why)
             here[1].close()
         else:
             await _splice(here, there)
@@ -109,7 +113,8 @@ class MigrationRelays:
             writer.write(f"{move.uid} {channel}\n".encode())
             return reader, writer
 
-        return lambda reader, writer: end.join((reader, writer), dial)
+        whom = f"virt-handler of {move.target_node} at {move.address}:{move.port}"
+        return lambda reader, writer: end.join((reader, writer), dial, whom)
 
     async def open_target(self, move: Move, socket_path: str, pod_uid: str) -> End:
         """Listen for the source's agent, and lead what it sends into the pod of the launcher. Raises OSError."""
@@ -134,7 +139,7 @@ class MigrationRelays:
             if channel is None:
                 writer.close()
                 return
-            await end.join((reader, writer), lambda: dial(channel))
+            await end.join((reader, writer), lambda: dial(channel), "the launcher")
 
         server = await asyncio.start_server(came, self._address, 0, ssl=self._server(), limit=CHUNK)
         end.serve(server)

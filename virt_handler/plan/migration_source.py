@@ -53,7 +53,7 @@ def plan(seen: Observed) -> Plan | None:
         return None
     report = domain.migration if domain.migration and domain.migration.migration_uid == move.uid else None
     if report is not None and report.stage is Stage.FAILED:
-        return _failed(seen, move, ABORTED if report.aborted else report.error, aborted=report.aborted)
+        return _failed(seen, move, ABORTED if report.aborted else _why(seen, report), aborted=report.aborted)
     if report is None:
         return _begin(seen, move)
     if move.abort_requested:
@@ -75,6 +75,12 @@ def _begin(seen: Observed, move: Move) -> Plan | None:
         told = Tell("Normal", "Migrating", "VirtualMachineInstance is migrating.")
         return Plan((WriteStatus(migration_status.started(seen.vmi, seen.wall)), told))
     return Plan((Migrate(),))
+
+
+def _why(seen: Observed, report: Migration) -> str:
+    """libvirt knows nothing of the way between the nodes: where that could not be made, it only sees an end."""
+    problem = seen.relay.problem if seen.relay is not None else ""
+    return f"{problem} ({report.error})" if problem else report.error
 
 
 def _give_up(seen: Observed, move: Move, report: Migration) -> Plan | None:

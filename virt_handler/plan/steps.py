@@ -36,6 +36,8 @@ class Relay(Struct, frozen=True, kw_only=True):
     address: str = ""
     """Of the target's end: where it listens, with `port`."""
     port: int = 0
+    problem: str = ""
+    """Why the last connection that was tried through it did not come about; "" where none failed."""
 
 
 class Guard(Struct, frozen=True):

@@ -10,7 +10,7 @@ import pytest
 from virt_handler.plan import guest, migration_request, status
 from virt_handler.plan.domain import Domain, Migration, Nic, Stage
 from virt_handler.plan.migration_role import Role, move_of, pod_here, role_of
-from virt_handler.plan.steps import CompleteMigration, HandOver, Launcher, Network, Observed, Tell, WriteStatus
+from virt_handler.plan.steps import CompleteMigration, HandOver, Launcher, Network, Observed, Relay, Tell, WriteStatus
 from virt_model import labels, migration_progress, names
 from virt_model.migration_progress import Progress, encoded
 from virt_model.runner import ANNOTATION
@@ -210,6 +210,21 @@ def test_whose_end_is_asked_for_stands_still_until_it_has_moved() -> None:
     assert guest.plan(leaving(force="job")).actions == (CompleteMigration(),)
     assert CompleteMigration() not in guest.plan(leaving(force="an earlier one")).actions
     assert CompleteMigration() not in guest.plan(leaving(force="job", retry_at=5.0)).actions, "it was just refused"
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [("", "End of file"), ("no connection to virt-handler of b", "no connection to virt-handler of b (End of file)")],
+)
+def test_a_way_that_could_not_be_made_is_why_it_failed(problem: str, reason: str) -> None:
+    over = Domain(status="running", migration=Migration(migration_uid="job", stage=Stage.FAILED, error="End of file"))
+    relay = Relay(migration_uid="job", problem=problem)
+    (told,) = (
+        each
+        for each in guest.plan(msgspec.structs.replace(leaving(), domain=over, relay=relay)).actions
+        if isinstance(each, WriteStatus)
+    )
+    assert told.status["migrationState"]["failureReason"] == reason
 
 
 def test_standing_still_is_told_once() -> None:

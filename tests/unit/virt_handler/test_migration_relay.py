@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 
@@ -139,6 +140,15 @@ async def test_a_source_does_not_talk_to_another_target() -> None:
     async with way(relays("a"), elsewhere) as (begin, _, pod):
         assert await ask(begin.state.port, b"hello") == b""
         assert pod.dialled == []
+
+
+async def test_a_target_that_is_not_there_is_named() -> None:
+    with contextlib.closing(socket.create_server((HOST, 0))) as silent:
+        gone = silent.getsockname()[1]
+    async with way(relays("a"), lambda port: move(gone)) as (begin, _, _pod):
+        assert begin.state.problem == ""
+        assert await ask(begin.state.port, b"hello") == b""
+        assert begin.state.problem.startswith(f"no connection to virt-handler of b at {HOST}:{gone}: ")
 
 
 async def test_closing_leaves_no_connection_and_no_listener() -> None:
