@@ -1,10 +1,14 @@
-"""Processes of the local cluster's containers as this machine sees them, for an end at an exact moment."""
+"""Processes of the local cluster as this machine sees them, for an end at an exact moment and for what they leave."""
 
+import ipaddress
 import os
 import signal
 from pathlib import Path
 
 QEMU = "qemu-system"
+LOOPBACK = "127.0.0.2"
+"""Where a migration's connections begin and end inside a pod."""
+_LISTEN = "0A"
 
 
 def of_pod(pod: str) -> list[int]:
@@ -22,6 +26,29 @@ def guests(name: str) -> list[int]:
 
 def qemu_of(pod: str) -> list[int]:
     return [pid for pid in of_pod(pod) if _is_qemu(pid)]
+
+
+def of_node(cluster: str, node: str, program: str) -> list[int]:
+    """Process ids of a component of a node that runs in no pod: the control plane's, the kubelet, containerd."""
+    mark = f"/podvirt-{cluster}/{node}/system\n".encode()
+    return [
+        pid
+        for pid in _pids()
+        if Path(os.fsdecode(_read(pid, "cmdline").split(b"\0")[0])).name == program and mark in _read(pid, "cgroup")
+    ]
+
+
+def doors(pids: list[int], address: str) -> list[int]:
+    """Ports at which somebody listens on exactly that address (IPv4), in the network of these processes."""
+    if not address:
+        return []
+    wanted = ipaddress.IPv4Address(address).packed[::-1].hex().upper()
+    found = set()
+    for pid in pids:
+        lines = [line.split() for line in _read(pid, "net/tcp").decode().splitlines()[1:]]
+        ends = [words[1].split(":") for words in lines if words[3] == _LISTEN]
+        found |= {int(port, 16) for host, port in ends if host == wanted}
+    return sorted(found)
 
 
 def kill(*pids: int) -> None:

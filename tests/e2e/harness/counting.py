@@ -1,0 +1,163 @@
+"""A guest that counts aloud, so that everybody can hear who ran when.
+
+It counts on its serial console, which every launcher pod keeps as the log of a container. What a pod has logged was
+counted by the copy of the guest in that pod: a number that two pods have is a guest that ran twice, and one that starts
+again at 1 is another guest.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import processes, vms
+from .cluster import Cluster, Object, Result
+from .evidence import collect
+from .guests import vm
+from .waiting import until
+
+COUNTING = "#!/bin/sh\n(n=0; while :; do n=$((n+1)); echo tick $n > /dev/ttyS0; sleep 0.3; done) &\n"
+OVER = ("Succeeded", "Failed")
+TARGET_LABEL = "kubevirt.io/migrationTargetNodeName"
+
+
+class Counting:
+    """The guest of the VM `name`, and who has to do with it just now."""
+
+    def __init__(self, cluster: Cluster, namespace: str, name: str = "counter") -> None:
+        self.cluster, self.namespace, self.name = cluster, namespace, name
+
+    @property
+    def vmi(self) -> Object:
+        found = self.cluster.get("vmi", self.name, self.namespace)
+        if found is None:
+            raise LookupError("there is no VMI")
+        return found
+
+    @property
+    def state(self) -> Object:
+        """How its last migration went, as the VMI tells."""
+        return self.vmi["status"].get("migrationState") or {}
+
+    def launchers(self, vmi_uid: str) -> list[Object]:
+        return self.cluster.list("pods", self.namespace, f"kubevirt.io/created-by={vmi_uid}")
+
+    def ticks(self, pod: str) -> list[int]:
+        """What the copy in that pod has counted; the last line may be half a one."""
+        return [int(number) for number in re.findall(r"^tick (\d+)\r?$", self.console(pod).out, re.MULTILINE)]
+
+    def console(self, pod: str) -> Result:
+        """What the copy in that pod has printed."""
+        return self.cluster.try_kubectl("-n", self.namespace, "logs", pod, "-c", "guest-console-log")
+
+    def counts_on(self, after: int = 0, seconds: float = 180) -> str:
+        """UID of the VMI, once its guest has counted beyond `after` in the one place where it runs."""
+
+        def probe() -> str | None:
+            vmi = self.vmi
+            uid: str = vmi["metadata"]["uid"]
+            if vmi["status"].get("phase") != "Running" or not vms.is_true(vmi, "Ready"):
+                return None
+            copies = processes.guests(f"{self.namespace}_{self.name}")
+            if len(copies) != 1:
+                raise LookupError(f"{len(copies)} processes hold the guest")
+            pods = [pod for pod in self.launchers(uid) if pod["status"]["phase"] == "Running"]
+            counted = self.ticks(pods[0]["metadata"]["name"]) if len(pods) == 1 else []
+            return uid if counted and counted[-1] > after else None
+
+        return until(f"the guest counts beyond {after} in one place", probe, seconds, every=0.5)
+
+    def counted(self, vmi_uid: str) -> list[int]:
+        """By all copies of that VMI's guest."""
+        return [number for pod in self.launchers(vmi_uid) for number in self.ticks(pod["metadata"]["name"])]
+
+    def counts_on_alone(self, vmi_uid: str) -> None:
+        """It is still that guest, it goes on, and never did two copies of it count."""
+        before = max(self.counted(vmi_uid), default=0)
+        assert self.counts_on(before) == vmi_uid, "the guest was lost"
+        numbers = self.counted(vmi_uid)
+        twice = sorted({number for number in numbers if numbers.count(number) > 1})
+        assert not twice, f"counted twice: {twice}"
+
+    def migrate(self, **annotations: str) -> str:
+        """Ask for a migration; gives its name."""
+        name = f"move-{uuid.uuid4().hex[:5]}"
+        metadata = {"name": name, "namespace": self.namespace, "annotations": annotations}
+        self.cluster.create(
+            {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstanceMigration", "metadata": metadata,
+             "spec": {"vmiName": self.name}}
+        )  # fmt: skip
+        return name
+
+    def migration(self, name: str) -> Object:
+        """Raises LookupError once it is gone."""
+        found = self.cluster.get("vmim", name, self.namespace)
+        if found is None:
+            raise LookupError(f"there is no migration {name}")
+        return found
+
+    def over(self, name: str, seconds: float = 180) -> Object:
+        """The migration of that name once it is over and holds how it went."""
+
+        def probe() -> Object | None:
+            found = self.migration(name)
+            status: Object = found.get("status") or {}
+            told = (status.get("migrationState") or {}).get("completed")
+            return found if status.get("phase") in OVER and told else None
+
+        return until(f"migration {name} is over", probe, seconds)
+
+    def nothing_left(self) -> None:
+        """On both nodes: of all launchers only the runner's has processes, and no agent listens for a migration."""
+
+        def probe() -> bool:
+            vmi = self.vmi
+            pods = {pod["metadata"]["name"]: pod["status"]["phase"] for pod in self.launchers(vmi["metadata"]["uid"])}
+            alive = [name for name, phase in pods.items() if phase not in OVER]
+            if len(alive) != 1 or TARGET_LABEL in vmi["metadata"]["labels"]:
+                raise LookupError(f"{pods}, labels {vmi['metadata']['labels']}")
+            if left := {name: pids for name in pods if name not in alive and (pids := processes.of_pod(name))}:
+                raise LookupError(f"processes of launchers that have ended: {left}")
+            if doors := listening(self.cluster):
+                raise LookupError(f"agents listen: {doors}")
+            return not processes.doors(processes.of_pod(alive[0]), processes.LOOPBACK)
+
+        until("nothing is left of the migration", probe, 120, every=1.0)
+
+
+def listening(cluster: Cluster) -> dict[str, list[int]]:
+    """Ports of the agents' own addresses at which they wait for a migration, by agent."""
+    found = {}
+    for pod in cluster.list("pods", "kubevirt", "kubevirt.io=virt-handler"):
+        address = pod["status"].get("podIP", "")
+        if ports := processes.doors(processes.of_pod(pod["metadata"]["name"]), address):
+            found[pod["metadata"]["name"]] = ports
+    return found
+
+
+@contextmanager
+def counting(cluster: Cluster, what: str, change: Callable[[Object], None] = lambda made: None, **options: Any
+             ) -> Iterator[Counting]:  # fmt: skip
+    """A guest for several tests in a namespace of its own; `change` gets the VM before it is made."""
+    namespace = f"{what}-{uuid.uuid4().hex[:5]}"
+    cluster.kubectl("create", "namespace", namespace)
+    found = Counting(cluster, namespace)
+    made = vm(found.name, namespace, grace=0, **{"user_data": COUNTING, **options})
+    change(made)
+    cluster.create(made)
+    try:
+        yield found
+    finally:
+        cluster.kubectl("-n", namespace, "delete", "vms", "--all", "--wait=false")
+        cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@contextmanager
+def explained(guest: Counting) -> Iterator[None]:
+    """What explains a failure is printed, for a guest that is not in the test's own namespace."""
+    try:
+        yield
+    except AssertionError:
+        print(collect(guest.cluster, guest.namespace))
+        raise
