@@ -5,6 +5,9 @@
 Each connection there is one connection here; its first line says which migration and which channel. The target lets in
 the agent of the source's node alone, by its certificate. Sockets on loopback are made inside the pods' networks and
 stay there when the thread that made them has gone.
+
+An agent that is not heard any more is given up soon: QEMU, asked to give up a copy of a disk, waits for the connection
+it goes over, and the guest stands still meanwhile.
 """
 
 from __future__ import annotations
@@ -34,6 +37,9 @@ MOST_CONNECTIONS: Final = 32
 """Of one migration at one time: memory may come over sixteen."""
 HELLO_SECONDS, DIAL_SECONDS, FAREWELL_SECONDS = 5.0, 10.0, 10.0
 HELLO_BYTES: Final = 128
+SILENT_SECONDS: Final = 20
+"""So long may the other agent's kernel say nothing. Longer than a switch needs to find another way."""
+_PROBES: Final = 4
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Dial = Callable[[int], Awaitable[Streams]]
 
@@ -61,14 +67,21 @@ class End:
             async with asyncio.timeout(DIAL_SECONDS):
                 there = await dial()
         except (OSError, TimeoutError, ssl.SSLError) as error:
-            why = f"no connection to {whom}: {str(error) or f'none within {DIAL_SECONDS:.0f} s'}"
-            self.state = msgspec.structs.replace(self.state, problem=why)
-            LOG.warning("migration %s: %s", self.state.migration_uid, why)
+            self._failed(f"no connection to {whom}: {str(error) or f'none within {DIAL_SECONDS:.0f} s'}")
             here[1].close()
         else:
-            await _splice(here, there)
+            await _splice(here, there, lambda error: self._broke(error, whom))
         finally:
             self._joined.discard(task)
+
+    def _broke(self, error: OSError, whom: str) -> None:
+        """Of other breaks the migration's own protocol tells."""
+        if isinstance(error, TimeoutError):
+            self._failed(f"{whom} said nothing for {SILENT_SECONDS} s")
+
+    def _failed(self, why: str) -> None:
+        self.state = msgspec.structs.replace(self.state, problem=why)
+        LOG.warning("migration %s: %s", self.state.migration_uid, why)
 
     async def close(self) -> None:
         for server in self._servers:
@@ -110,6 +123,7 @@ class MigrationRelays:
                 move.address, move.port, ssl=self._client(), server_hostname=self._name_of(move.target_node),
                 limit=CHUNK,
             )  # fmt: skip
+            notice_silence(writer.get_extra_info("socket"))
             writer.write(f"{move.uid} {channel}\n".encode())
             return reader, writer
 
@@ -135,11 +149,14 @@ class MigrationRelays:
         end = TargetEnd(namespace)
 
         async def came(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            notice_silence(writer.get_extra_info("socket"))
             channel = await self._hello(move, reader, writer)
             if channel is None:
                 writer.close()
                 return
-            await end.join((reader, writer), lambda: dial(channel), "the launcher")
+            await end.join(
+                (reader, writer), lambda: dial(channel), f"virt-handler of {move.source_node} or the launcher"
+            )
 
         server = await asyncio.start_server(came, self._address, 0, ssl=self._server(), limit=CHUNK)
         end.serve(server)
@@ -193,12 +210,22 @@ def _connect(port: int) -> socket.socket:
     return connection
 
 
-async def _splice(here: Streams, there: Streams) -> None:
-    """Both ways; what is on its way when one side ends still arrives."""
+def notice_silence(connection: socket.socket) -> None:
+    """End the connection with ETIMEDOUT when the other side does not answer, whether or not there is data to send."""
+    every = SILENT_SECONDS // _PROBES
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+        connection.setsockopt(socket.IPPROTO_TCP, option, every)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * SILENT_SECONDS)
+
+
+async def _splice(here: Streams, there: Streams, broke: Callable[[OSError], None]) -> None:
+    """Both ways; what is on its way when one side ends still arrives. `broke` hears of one that went without a word."""
     try:
         await first_of(_pump(here[0], there[1]), _pump(there[0], here[1]))
-    except (OSError, ssl.SSLError):
-        pass  # one side went without a word: the migration's own protocol notices
+    except OSError as error:
+        broke(error)
     finally:
         for _, writer in (here, there):
             writer.close()

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import trustme
 
-from virt_handler.adapters.migration_relay import End, MigrationRelays, Streams
+from virt_handler.adapters.migration_relay import SILENT_SECONDS, End, MigrationRelays, Streams, notice_silence
 from virt_handler.plan.migration_role import Move
 from virt_model.migration_way import DISKS, LIBVIRT, LOOPBACK, MEMORY
 
@@ -149,6 +149,15 @@ async def test_a_target_that_is_not_there_is_named() -> None:
         assert begin.state.problem == ""
         assert await ask(begin.state.port, b"hello") == b""
         assert begin.state.problem.startswith(f"no connection to virt-handler of b at {HOST}:{gone}: ")
+
+
+def test_a_connection_does_not_wait_for_the_silent_for_ever() -> None:
+    with contextlib.closing(socket.socket()) as connection:
+        notice_silence(connection)
+        options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+        idle, every, probes, longest = (connection.getsockopt(socket.IPPROTO_TCP, each) for each in options)
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert idle + every * (probes - 1) <= longest / 1000 == SILENT_SECONDS < 30, "libvirt gives up after 30 s"
 
 
 async def test_closing_leaves_no_connection_and_no_listener() -> None:
