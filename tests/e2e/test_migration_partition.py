@@ -14,11 +14,10 @@ from tests.e2e.harness.moments import SENDING, Move, slowly
 from tests.e2e.harness.nodes import all_is_well
 from tests.e2e.harness.waiting import holds, until
 
-APART_SECONDS = 10.0
+APART_TICKS = 30
+"""The guest counts so far meanwhile, some ten seconds long: not what the agents take for a broken way."""
 LONG_ENOUGH = {"bandwidthPerMigration": "3Mi", "completionTimeoutPerGiB": 600}
 """Data flows for half a minute or so."""
-TOO_LONG = {"bandwidthPerMigration": "1Mi", "completionTimeoutPerGiB": 20}
-"""Data flows longer than the migration may take."""
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +27,9 @@ def guest(cluster: Cluster) -> Iterator[Counting]:
         yield found
 
 
-def ended_well(guest: Counting, move: Move, phase: str) -> Object:
+def ended_well(guest: Counting, move: Move, phase: str, seconds: float = 180) -> Object:
     """The migration's state once it is over as it must be, the guest counts in one place, and nothing is left."""
-    done = guest.over(move.name)["status"]
+    done = guest.over(move.name, seconds)["status"]
     assert done["phase"] == phase, done
     guest.counts_on_alone(move.uid)
     guest.nothing_left()
@@ -51,18 +50,26 @@ def test_apart_for_a_while_as_data_flows(cluster: Cluster, guest: Counting) -> N
     with explained(guest), slowly(guest, **LONG_ENOUGH):
         move = Move(guest, SENDING)
         with cuts.nodes_apart(cluster, move.source_node, move.target_node):
-            holds("the guest runs at the source", lambda: bool(move.qemu_of_source()), APART_SECONDS)
+            counts_for(guest, move, APART_TICKS)
         ended_well(guest, move, "Succeeded")
 
 
 @pytest.mark.long
-def test_apart_to_the_end_as_data_flows(cluster: Cluster, guest: Counting) -> None:
+@pytest.mark.parametrize("patience", [8, 600], ids=["given up meanwhile", "not given up"])
+def test_apart_to_the_end_as_data_flows(cluster: Cluster, guest: Counting, patience: int) -> None:
     """The half-full copy at the other node goes too, before that node is heard again."""
-    with explained(guest), slowly(guest, **TOO_LONG):
+    with explained(guest), slowly(guest, bandwidthPerMigration="1Mi", completionTimeoutPerGiB=patience):
         move = Move(guest, SENDING)
         with cuts.nodes_apart(cluster, move.source_node, move.target_node):
-            state = ended_well(guest, move, "Failed")
-        assert "is not completed after 20 seconds" in state["failureReason"]
+            state = ended_well(guest, move, "Failed", 60)
+        assert state["failureReason"].startswith(f"virt-handler of {move.target_node} said nothing for 20 s"), state
+
+
+def counts_for(guest: Counting, move: Move, ticks: int) -> None:
+    """The guest is not disturbed at its source."""
+    pod = move.source["metadata"]["name"]
+    before = guest.ticks(pod)[-1]
+    until(f"the guest counts beyond {before + ticks}", lambda: guest.ticks(pod)[-1] > before + ticks, ticks, every=0.5)
 
 
 def is_silent(guest: Counting, pod: str) -> bool:
@@ -80,7 +87,7 @@ def test_a_side_without_the_api_before_the_start(cluster: Cluster, guest: Counti
     with explained(guest):
         move = Move(guest, "Scheduling")
         with without_api(cluster, move, side):
-            holds("the guest runs at the source", lambda: bool(move.qemu_of_source()), APART_SECONDS)
+            counts_for(guest, move, APART_TICKS)
         ended_well(guest, move, "Succeeded")
         until("all is well again", lambda: all_is_well(cluster), 120)
 
