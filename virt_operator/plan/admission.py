@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from api.duration import InvalidDuration
-from virt_model import gates
+from virt_model import gates, node_lease
 
 from . import certificates, desired
 from .patches import PatchError
@@ -47,13 +47,26 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 def on_create(new: Json, present: Sequence[Json]) -> Answer:
     if any(not each["metadata"].get("deletionTimestamp") for each in present):
         return Answer(refusal="Kubevirt is already created")
-    return Answer(causes=tuple(spec_causes(new)), warnings=_warnings(new, None))
+    return Answer(causes=(*spec_causes(new), *_fencing_causes(new)), warnings=_warnings(new, None))
 
 
 def on_update(new: Json, old: Json) -> Answer:
     if new["metadata"].get("deletionTimestamp"):
         return Answer()  # only finalizers go now
-    return Answer(causes=tuple(spec_causes(new)), warnings=_warnings(new, old))
+    return Answer(causes=(*spec_causes(new), *_fencing_causes(new)), warnings=_warnings(new, old))
+
+
+def _fencing_causes(new: Json) -> Iterator[Cause]:
+    """Annotations that hold for all guests; podvirt's own, for which the original's schema has no place."""
+    said = new["metadata"].get("annotations") or {}
+    wanted, seconds = said.get(node_lease.WANTED, "false"), said.get(node_lease.LEASE_SECONDS)
+    if wanted not in ("true", "false"):
+        field = f"metadata.annotations[{node_lease.WANTED}]"
+        yield Cause(field, f'must be "true" or "false", not "{wanted}"')
+    shortest, longest = node_lease.SHORTEST_SECONDS, node_lease.LONGEST_SECONDS
+    if seconds is not None and not (seconds.isdecimal() and shortest <= int(seconds) <= longest):
+        field = f"metadata.annotations[{node_lease.LEASE_SECONDS}]"
+        yield Cause(field, f"must be whole seconds from {shortest} to {longest}")
 
 
 def moved_placements(new: Json, old: Json) -> dict[str, Json]:

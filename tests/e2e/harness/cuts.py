@@ -1,6 +1,7 @@
 """Packets that do not arrive: rules in a node's own network, gone again afterwards whatever happens."""
 
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -71,11 +72,12 @@ def no_way_in(cluster: Cluster, node: str) -> Iterator[None]:
 
 @contextmanager
 def _filtered(cluster: Cluster, node: str, chains: str) -> Iterator[None]:
-    _nft(cluster, node, f"table inet {TABLE} {{}}\ndelete table inet {TABLE}\ntable inet {TABLE} {{{chains}}}\n")
+    table = f"{TABLE}_{uuid.uuid4().hex[:6]}"  # a node may be cut off in several ways at once
+    _nft(cluster, node, f"table inet {table} {{{chains}}}\n")
     try:
         yield
     finally:
-        _nft(cluster, node, f"delete table inet {TABLE}\n")
+        _nft(cluster, node, f"delete table inet {table}\n")
 
 
 def _nft(cluster: Cluster, node: str, script: str) -> None:

@@ -418,6 +418,17 @@ def test_a_template_is_judged_with_its_defaults_and_stored_without() -> None:
     assert stored["spec"]["template"]["spec"]["networks"] == []
 
 
+def test_self_fencing_is_said_clearly_and_the_agents_word_is_the_agents() -> None:
+    at = "spec.template.metadata.annotations"
+    assert _first_cause(_vm({at: {"podvirt.io/self-fencing": "yes"}})) == (
+        "FieldValueInvalid",
+        "spec.template.metadata.annotations[podvirt.io/self-fencing]",
+        'must be "true" or "false", not "yes"',
+    )
+    assert _vm({at: {"podvirt.io/self-fencing": "true"}})[0] == 201
+    assert "virt-handler's" in _first_cause(_vm({at: {"podvirt.io/guarded": "1"}}))[2]
+
+
 def test_reserved_labels_in_a_template_are_for_our_components() -> None:
     reserved = {"spec.template.metadata.labels": {"kubevirt.io/created-by": "me"}}
     assert _first_cause(_vm(reserved)) == (

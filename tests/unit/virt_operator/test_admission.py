@@ -24,6 +24,27 @@ def kubevirt(**spec: Any) -> Json:
     }
 
 
+def annotated(**said: str) -> Json:
+    made = kubevirt()
+    annotations = {f"podvirt.io/{key.replace('_', '-')}": value for key, value in said.items()}
+    return {**made, "metadata": {**made["metadata"], "annotations": annotations}}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"self_fencing": "yes"}, 'must be "true" or "false", not "yes"'),
+        ({"self_fencing_lease_seconds": "9"}, "must be whole seconds from 10 to 600"),
+        ({"self_fencing_lease_seconds": "1m"}, "must be whole seconds from 10 to 600"),
+        ({"self_fencing": "true", "self_fencing_lease_seconds": "60"}, ""),
+    ],
+)
+def test_what_is_said_of_self_fencing_is_understood_or_refused(said: dict[str, str], words: str) -> None:
+    causes = on_create(annotated(**said), []).causes
+    assert [cause.message for cause in causes] == ([words] if words else [])
+    assert causes == on_update(annotated(**said), kubevirt()).causes
+
+
 def selfsigned(**fields: Any) -> Json:
     return kubevirt(certificateRotateStrategy={"selfSigned": fields})
 

@@ -274,6 +274,17 @@ TABLE: dict[str, tuple[Case, str, Link, tuple[str, ...]]] = {
         Link.NODE,
         ("Kubelet stopped posting", "out-of-service", "last heartbeat of virt-handler 10m ago"),
     ),
+    "node does not renew its lease": (
+        case(
+            vm(),
+            vmi("Running", condition("NodeLost", "True", "LeaseSilent", "Its lease runs out soon")),
+            pod("Running"),
+            node=node(),
+        ),
+        "node lost",
+        Link.NODE,
+        ("Its lease runs out soon", "it starts elsewhere by itself", "NodeLost"),
+    ),
     "agent of the node lost": (
         case(vmi=vmi("Running", RUNNING), pod=pod("Running"), node=node(labels={"kubevirt.io/schedulable": "false"})),
         "node lost",

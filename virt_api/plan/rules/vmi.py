@@ -12,13 +12,16 @@ from copy import deepcopy
 from virt_api.plan.causes import INVALID, NOT_SUPPORTED, Cause
 from virt_api.plan.reading import Raw, find, table, text
 from virt_api.plan.rule import Subject, causes_of
-from virt_api.plan.rules.metadata import RESERVED_LABELS
+from virt_api.plan.rules.metadata import AGENTS_ANNOTATIONS, RESERVED_LABELS
 from virt_api.plan.rules.order import SPEC, VMI_CREATE
 from virt_api.plan.unsupported import unsupported_vmi
 from virt_api.plan.users import User
 from virt_model.config import ClusterConfig
 
 _CHANGE_RESERVED = "modification of the following reserved kubevirt.io/ labels on a VMI object is prohibited"
+_CHANGE_AGENTS = (
+    "modification of podvirt.io/runner and podvirt.io/guarded is prohibited: they tell where the guest may run"
+)
 _RESTRICTED = "update of VMI object is restricted"
 _FIXED_SIZES = (
     ("cpu", "maxSockets", "CPU topology maxSockets changed"),
@@ -52,7 +55,8 @@ def created_causes(vmi: Raw, user: User, config: ClusterConfig) -> list[Cause]:
 
 def updated_causes(old: Raw, new: Raw, user: User, config: ClusterConfig) -> list[Cause]:
     """What is wrong with a change of a VMI."""
-    return [*_spec_changes(old, new, user), *_label_changes(old, new, user), *_foreign_node(old, user, config)]
+    changes = (_spec_changes, _label_changes, _annotation_changes)
+    return [*(cause for find in changes for cause in find(old, new, user)), *_foreign_node(old, user, config)]
 
 
 def _spec_changes(old: Raw, new: Raw, user: User) -> Iterator[Cause]:
@@ -79,6 +83,12 @@ def _label_changes(old: Raw, new: Raw, user: User) -> Iterator[Cause]:
     before, after = table(old, "metadata", "labels"), table(new, "metadata", "labels")
     if not user.ours and any(before.get(label) != after.get(label) for label in RESERVED_LABELS):
         yield Cause(reason=NOT_SUPPORTED, message=_CHANGE_RESERVED)
+
+
+def _annotation_changes(old: Raw, new: Raw, user: User) -> Iterator[Cause]:
+    before, after = table(old, "metadata", "annotations"), table(new, "metadata", "annotations")
+    if not user.ours and any(before.get(each) != after.get(each) for each in AGENTS_ANNOTATIONS):
+        yield Cause(reason=NOT_SUPPORTED, message=_CHANGE_AGENTS, field="metadata.annotations")
 
 
 def _foreign_node(old: Raw, user: User, config: ClusterConfig) -> Iterator[Cause]:

@@ -10,6 +10,7 @@ from virt_model.phases import Phase
 from virt_model.seen import Seen, Vmi, seconds
 from virtctl.plan.why.case import Case, Cause, Link, lasted, message_of, said_by
 
+_HANDLERS: Final = "kubectl -n kubevirt get pods -o wide -l kubevirt.io=virt-handler"
 _PROBES: Final = ("readinessProbe", "livenessProbe")
 
 
@@ -28,6 +29,8 @@ def node_is_lost(case: Case) -> str:
 
 def node_lost(case: Case) -> Cause | None:
     """A guest of a lost node may still run: it is neither declared dead nor started elsewhere."""
+    if (claim := case.condition(Type.NODE_LOST)) is not None and _runs(case):
+        return _silent_node(case, claim)
     lost = node_is_lost(case)
     if not lost or case.vmi is None or case.vmi.phase.final:
         return None
@@ -41,6 +44,23 @@ def node_lost(case: Case) -> Cause | None:
         details=_heartbeat(case.node, case.now),
         do=(
             f"bring the node back; its guest is taken over as it is: kubectl describe node {name}",
+            declare_off(name),
+        ),
+    )
+
+
+def _silent_node(case: Case, claim: conditions.Wire) -> Cause:
+    """A self-fencing guest of such a node ends by itself; what has to be proven stands in the condition."""
+    assert case.vmi is not None
+    name = case.vmi.node
+    return Cause(
+        at=Link.NODE,
+        waits=f"waits for its node {name}, which is lost, or for proof that its guest has ended there",
+        says=message_of(claim),
+        said_by=said_by(claim, "VMI"),
+        details=_heartbeat(case.node, case.now) if case.node is not None else (),
+        do=(
+            f"nothing, if the other nodes are well: it starts elsewhere by itself; else see them: {_HANDLERS}",
             declare_off(name),
         ),
     )
