@@ -130,7 +130,7 @@ class Node:
         self._devices = DevicePlugins(offers(flags.max_devices, kvm_usable), flags.plugins_dir, self._watcher)
         self._heartbeat = Heartbeat(
             kube=kube, nodes=self._caches.nodes, name=flags.node_name, wanted=self._labels, ready=self._devices.ready,
-            clock=clock,
+            clock=clock, returned=self._lease.returned,
         )  # fmt: skip
 
     def unhealthy(self) -> str | None:

@@ -25,6 +25,10 @@ def fencing(made: Object) -> None:
     template["spec"]["affinity"] = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
 
 
+def takes_guests(cluster: Cluster) -> bool:
+    return bool(cluster.get("node", THERE)["metadata"]["labels"].get("kubevirt.io/schedulable") == "true")
+
+
 def on_there(guest: Counting) -> str:
     """UID of the VMI, once its guest counts there with a watchdog."""
     uid = guest.counts_on()
@@ -74,6 +78,7 @@ def test_an_outage_of_the_api_stops_no_guest_and_a_cut_ends_it_before_it_runs_el
             never_twice(guest, uid, 150)
         until("all is well again", lambda: all_is_well(cluster), 180)
         until("nothing is left of it", lambda: not guest.launchers(uid), 120)
+        until(f"{THERE} takes guests again at once", lambda: takes_guests(cluster), 20)
 
 
 def test_a_power_cut(cluster: Cluster) -> None:
@@ -87,5 +92,5 @@ def test_a_power_cut(cluster: Cluster) -> None:
             never_twice(guest, uid, 120)
         finally:
             cluster.node("start", THERE)
-            until("all is well again", lambda: all_is_well(cluster), 240)
+            until("all is well again", lambda: all_is_well(cluster) and takes_guests(cluster), 240)
         assert not guest.launchers(uid)

@@ -46,6 +46,6 @@ class WitnessCalls:
                 said = await answer.json() if answer.status == 200 else {}
                 return said.get("lost") is True
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            why = error or "no answer in time"
+            why = str(error) or "no answer in time"
             LOG.warning("the agent of node %s does not say whether %s is lost: %s", pod.node, lease.node, why)
             return False

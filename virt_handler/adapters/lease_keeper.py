@@ -64,6 +64,8 @@ class LeaseKeeper:
         self._node, self._namespace = node, namespace
         self._hold: Hold | None = None
         self._needed = asyncio.Event()
+        self.returned = asyncio.Event()
+        """Set when a lease is taken, also one that had been declared over: no guest is sent here before that is told."""
 
     @property
     def until(self) -> float:
@@ -114,7 +116,7 @@ class LeaseKeeper:
                 await self._renew(seconds)
             return True
         except (ApiError, TimeoutError) as error:
-            LOG.warning("this node's lease is not renewed: %s", error or "the API does not answer in time")
+            LOG.warning("this node's lease is not renewed: %s", str(error) or "the API does not answer in time")
         await self._ask_witnesses(seconds * PATIENCE)
         return False
 
@@ -135,6 +137,7 @@ class LeaseKeeper:
         assert written is not None
         if self._hold.lease is None or self._hold.lease.fenced:
             LOG.info("this node has a lease of %d s; its witnesses: %s", written.seconds, ", ".join(written.witnesses))
+            self.returned.set()
         self._hold = node_lease.renewed(self._hold, written, asked_at)
 
     async def _write(self, lease: NodeLease) -> Json:

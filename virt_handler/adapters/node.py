@@ -47,7 +47,10 @@ class Heartbeat:
         wanted: Callable[[], Labels | None],
         ready: asyncio.Event,
         clock: Clock,
+        returned: asyncio.Event,
     ) -> None:
+        """`returned` is set when this node must tell at once that it takes guests again."""
+        self._returned = returned
         self._kube, self._nodes, self._name, self._wanted = kube, nodes, name, wanted
         self._ready, self._clock = ready, clock
         self.beaten = asyncio.Event()
@@ -66,15 +69,14 @@ class Heartbeat:
                 await asyncio.wait_for(self._beat(schedulable=False), LAST_WORD_SECONDS)
 
     async def _pause(self) -> None:
-        """A period; cut short when the device plugins get ready meanwhile, or by a beat that failed."""
+        """A period; cut short when the device plugins get ready, when the node returns, or by a beat that failed."""
         seconds = heartbeat.PERIOD_SECONDS * random.uniform(1.0, 1.0 + heartbeat.JITTER)
         if not self.beaten.is_set():
             seconds = 1.0
-        if self._ready.is_set():
-            await asyncio.sleep(seconds)
-            return
+        awaited = self._returned if self._ready.is_set() else self._ready
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ready.wait(), seconds)
+            await asyncio.wait_for(awaited.wait(), seconds)
+        self._returned.clear()
 
     async def _beat(self, schedulable: bool) -> None:
         node = self._nodes.get(self._name)

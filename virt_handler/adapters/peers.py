@@ -57,7 +57,7 @@ class Peers:
                         return True
                     LOG.warning("node %s does not vouch for this one: %s", node, (await answer.text())[:200].strip())
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                LOG.warning("the agent of node %s is not reached: %s", node, error or "no answer in time")
+                LOG.warning("the agent of node %s is not reached: %s", node, str(error) or "no answer in time")
         return False
 
     def _addresses(self, node: str) -> list[str]:
