@@ -1,4 +1,4 @@
-"""Command line: `python3 -m bench start|footprint|writes|streams|api [--name CLUSTER | --kubeconfig FILE]`."""
+"""Command line: `python3 -m bench start|footprint|writes|streams|api|node-loss [--name CLUSTER | --kubeconfig FILE]`."""
 
 import argparse
 import asyncio
@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from bench import admission, footprint, start, streams, writes
+from bench import admission, footprint, node_loss, start, streams, writes
 from virt_runtime.errors import ApiError
 
 SUBJECTS = {
@@ -15,6 +15,7 @@ SUBJECTS = {
     "writes": writes.measure,
     "streams": streams.measure,
     "api": admission.measure,
+    "node-loss": node_loss.measure,
 }
 
 

@@ -65,7 +65,7 @@ class LeaseKeeper:
         self._hold: Hold | None = None
         self._needed = asyncio.Event()
         self.returned = asyncio.Event()
-        """Set when a lease is taken, also one that had been declared over: no guest is sent here before that is told."""
+        """Set when a lease is taken, also after one was declared over: no guest is sent here before that is told."""
 
     @property
     def until(self) -> float:
