@@ -1,4 +1,4 @@
-"""Command line: `python3 -m bench start|footprint|writes|streams|api|node-loss [--name CLUSTER | --kubeconfig FILE]`."""
+"""Command line: `python3 -m bench SUBJECT [--name CLUSTER | --kubeconfig FILE]`."""
 
 import argparse
 import asyncio

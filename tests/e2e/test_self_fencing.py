@@ -81,6 +81,15 @@ def test_an_outage_of_the_api_stops_no_guest_and_a_cut_ends_it_before_it_runs_el
         until(f"{THERE} takes guests again at once", lambda: takes_guests(cluster), 20)
 
 
+def test_it_moves_with_its_guard(cluster: Cluster) -> None:
+    with counting(cluster, "guarded", fencing) as guest, explained(guest):
+        uid = on_there(guest)
+        assert guest.over(guest.migrate())["status"]["phase"] == "Succeeded"
+        guest.counts_on_alone(uid)
+        assert guest.vmi["metadata"]["annotations"]["podvirt.io/guarded"] == "2"
+        guest.nothing_left()
+
+
 def test_a_power_cut(cluster: Cluster) -> None:
     with counting(cluster, "power", fencing) as guest, explained(guest):
         uid = on_there(guest)

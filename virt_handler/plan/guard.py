@@ -21,13 +21,20 @@ WAITS: Final = (
 )
 
 
-def before_it_runs(seen: Observed, phase: Phase) -> Plan | None:
-    """What comes before the guest may run here; None once it may."""
-    assert seen.vmi is not None and seen.domain is not None
+def before_it_comes(seen: Observed) -> Plan | None:
+    """What must be done before a guest may come here; None where it may. Done early, it costs no downtime."""
+    assert seen.domain is not None
     if not seen.guard.wanted or seen.domain.guarded:
         return None
-    if seen.guard.holds:
-        return Plan((Wind(),))
+    return Plan((Wind(),)) if seen.guard.holds else Plan((), LOOK_AGAIN)
+
+
+def before_it_starts(seen: Observed, phase: Phase) -> Plan | None:
+    """The same of one that is to be started; who waits for it is told why."""
+    assert seen.vmi is not None
+    unguarded = before_it_comes(seen)
+    if unguarded is None or unguarded.actions:
+        return unguarded
     waiting = status.out_of_sync(seen.vmi, WAITS, seen.wall)
     if not phase.handed_over or waiting == seen.vmi.get("status"):
         return Plan((), LOOK_AGAIN)

@@ -201,7 +201,7 @@ def _run(seen: Observed, phase: Phase) -> Plan:
 def _make(seen: Observed, phase: Phase) -> Plan:
     if seen.network is Network.NONE:
         return Plan((SetUpNetwork(),))
-    if (unguarded := guard.before_it_runs(seen, phase)) is not None:
+    if (unguarded := guard.before_it_starts(seen, phase)) is not None:
         return unguarded
     return Plan((Sync(), Tell("Normal", "Created", "VirtualMachineInstance defined.")))
 

@@ -5,7 +5,7 @@ before (TARGET)                               what is done
 no connection                                 connect, once there is a socket
 launcher dead or something else does not      say that the migration failed; once it has begun, the source does
 work, nothing begun
-network, launcher, way not ready              network, launcher, way: in this order; then say where we listen
+network, watchdog, launcher, way not ready    these, in this order; then say where we listen
 the guest arrives, has arrived                say so; it stands still
 
 after (TAKING)
@@ -37,7 +37,6 @@ from virt_handler.plan.steps import (
 )
 from virt_model import conditions, labels
 from virt_model.conditions import Type
-from virt_model.phases import Phase
 
 
 def plan(seen: Observed) -> Plan:
@@ -59,7 +58,7 @@ def plan(seen: Observed) -> Plan:
     if seen.network is Network.NONE:
         return Plan((SetUpNetwork(),))
     if report is None:
-        return Plan((Receive(),))
+        return guard.before_it_comes(seen) or Plan((Receive(),))
     if seen.relay is None or seen.relay.migration_uid != move.uid:
         return Plan((OpenRelay(),))
     return _listening(seen, move)
@@ -104,7 +103,7 @@ def take(seen: Observed) -> Plan | None:
     if stage is Stage.ARRIVING:
         return NOTHING
     if stage is Stage.RECEIVED:
-        return guard.before_it_runs(seen, Phase.RUNNING) or Plan((TakeOver(paused=_paused_by_user(seen)),))
+        return guard.before_it_comes(seen) or Plan((TakeOver(paused=_paused_by_user(seen)),))
     if stage is not Stage.TAKEN:
         return None
     if not seen.domain.alive:
