@@ -99,7 +99,7 @@ class LeaseKeeper:
                 self._needed.clear()
                 kept = await self._extend(self._config().lease_seconds)
                 await guests.wind(self.until)
-                if guests.any_guarded():
+                if guests.any_guarded() or not kept:  # also without guests: it may have been declared over
                     self._needed.set()
                 await asyncio.sleep(self._config().lease_seconds / 3 if kept else 1.0)
         finally:
