@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import msgspec
 
+from virt_handler.adapters.farewell import say_in_pod
 from virt_handler.adapters.guest import Guest, OpenEnd
 from virt_handler.adapters.launcher_settings import LauncherSettings
 from virt_handler.plan import migration_request, steps
@@ -20,6 +22,7 @@ from virt_runtime.errors import Conflict, NotFound
 from virt_runtime.kube import KubeClient
 from virt_runtime.resources import PODS, VIRTUAL_MACHINE_INSTANCES
 
+LOG = logging.getLogger(__name__)
 Json = dict[str, Any]
 Seen = steps.Observed
 Perform = Callable[[Guest, Seen, Any], Awaitable[None]]
@@ -108,6 +111,19 @@ class Migrations:
             guest.latest, guest.proven_gone = None, True
         except Conflict:  # somebody wrote meanwhile: decide again by what it says now
             guest.latest = await self._kube.get(VIRTUAL_MACHINE_INSTANCES, *name)
+        else:
+            if pod is not None:
+                await self._farewell(guest)
+
+    async def _farewell(self, guest: Guest) -> None:
+        """The guest is elsewhere for good: nobody shall wait for it here. Nothing depends on it."""
+        assert guest.session is not None
+        try:
+            told = await say_in_pod(guest.session.socket_path)
+        except OSError as error:
+            LOG.warning("connections of a guest that has left are not reset: %s", error)
+        else:
+            LOG.info("%d connections of a guest that has left are reset", told)
 
     async def _pod(self, namespace: str, move: Move) -> Json | None:
         try:

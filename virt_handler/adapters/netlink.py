@@ -1,4 +1,4 @@
-"""As much of rtnetlink as a pod's network needs: a request, its acknowledgement or its dump.
+"""As much of netlink as a pod's network needs: a request, its acknowledgement or its dump.
 
 Why not a library: the agent runs on every node, and the usual one would be a sixth of its memory for nine requests.
 Layouts: `linux/netlink.h`, `linux/rtnetlink.h`, `linux/if_link.h`.
@@ -71,8 +71,8 @@ def attributes_of(data: bytes) -> dict[int, bytes]:
 class Netlink:
     """A conversation with the kernel of the network namespace that the opening thread stands in. Raises OSError."""
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    def __init__(self, family: int = socket.NETLINK_ROUTE) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family)
         self._socket.settimeout(_TIMEOUT_SECONDS)
         self._socket.bind((0, 0))
         self._sequence = 0
