@@ -183,7 +183,7 @@ def _migrations(world: World) -> Iterator[Edge[World]]:
             continue
         vmi = json.loads(world.api.vmi)
         node = OTHER[vmi["status"]["nodeName"]]
-        landed = {**vmi, "status": migration_status.landed({**vmi["status"], "migrationState": {}}, node, "T")}
+        landed = {**vmi, "status": migration_status.landed({**vmi["status"], "migrationState": {}}, node, "image", "T")}
         del landed["status"]["migrationState"]
         yield Edge("a migration succeeds", _ended(world, index, migration, Step.SUCCEEDED, landed), own=True)
         if world.fails:

@@ -37,8 +37,11 @@ def _whatever_node(vmi: Any) -> Any:
     return tuple(op for op in MARKED(vmi) if op["path"] != "/status/nodeName")
 
 
-def _forgets_who_left(status: Any, node: str, now: str) -> Any:
-    return {**LANDED(status, node, now), **{key: status[key] for key in ("evacuationNodeName",) if key in status}}
+def _forgets_who_left(status: Any, node: str, image: str, now: str) -> Any:
+    return {
+        **LANDED(status, node, image, now),
+        **{key: status[key] for key in ("evacuationNodeName",) if key in status},
+    }
 
 
 def _calls_off_nothing(vmi: Any, options: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from virt_handler.plan.network import Wiring
+from virt_handler.plan.pod import compute_image
 from virt_ipc.client import LauncherClient
 from virt_ipc.errors import IpcError
 from virt_ipc.messages import InterfaceAttachment, Smbios, SyncOptions
@@ -59,7 +60,7 @@ class LauncherSettings:
         return msgspec.json.encode(vmi)
 
     def capability_cache(self, pod: Json | None) -> Cache:
-        return self._caches.get(_image(pod), {})
+        return self._caches.get(compute_image(pod), {})
 
     async def learn(self, pod: Json | None, client: LauncherClient) -> None:
         """Keep what this launcher had to find out by itself. It comes from a pod: never parsed, only handed on."""
@@ -68,8 +69,8 @@ class LauncherSettings:
         except IpcError as error:
             LOG.info("the launcher's capability cache was not read: %s", error)
             return
-        if files and (len(self._caches) < _MAX_IMAGES or _image(pod) in self._caches):
-            self._caches[_image(pod)] = files
+        if files and (len(self._caches) < _MAX_IMAGES or compute_image(pod) in self._caches):
+            self._caches[compute_image(pod)] = files
 
 
 def _verbosity(config: ClusterConfig, vmi: Json) -> int:
@@ -84,10 +85,6 @@ def _logs_serial(config: ClusterConfig, vmi: Json, pod: Json | None) -> bool:
         return any(each.get("name") == CONTAINER for each in _containers(pod))
     devices = vmi["spec"]["domain"].get("devices", {})
     return is_logged(devices.get("autoattachSerialConsole"), devices.get("logSerialConsole"), config)
-
-
-def _image(pod: Json | None) -> str:
-    return next((each.get("image", "") for each in _containers(pod) if each.get("name") == "compute"), "")
 
 
 def _containers(pod: Json | None) -> list[Json]:

@@ -47,10 +47,11 @@ def received(vmi: Json, now: str) -> Json:
     return _with(_of(vmi), targetNodeDomainDetected=True, targetNodeDomainReadyTimestamp=now)
 
 
-def landed(status: Json, node: str, now: str) -> Json:
-    """`status` is what the running guest looks like here."""
+def landed(status: Json, node: str, image: str, now: str) -> Json:
+    """`status` is what the running guest looks like here, `image` its launcher's."""
     kept = {key: value for key, value in status.items() if key != "evacuationNodeName"}
-    return _with({**kept, "nodeName": node}, endTimestamp=now)
+    launcher = {"launcherContainerImageVersion": image} if image else {}
+    return _with({**kept, **launcher, "nodeName": node}, endTimestamp=now)
 
 
 def completed(vmi: Json) -> Json:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from virt_handler.plan import guard, migration_status, status
 from virt_handler.plan.domain import Stage
 from virt_handler.plan.migration_role import Move, move_of
+from virt_handler.plan.pod import compute_image
 from virt_handler.plan.steps import (
     NOTHING,
     Connect,
@@ -114,7 +115,7 @@ def take(seen: Observed) -> Plan | None:
         here = status.running(seen.vmi, seen.domain, seen.addresses, seen.wall)
         told = Tell("Normal", "Migrated", f"The VirtualMachineInstance migrated to node {seen.node}.")
         named = {labels.NODE_NAME: seen.node}
-        landed = migration_status.landed(here, seen.node, seen.wall)
+        landed = migration_status.landed(here, seen.node, compute_image(seen.pod), seen.wall)
         return Plan((WriteStatus(landed, named, guard.mark(seen)), told))
     over = (migration_status.OVER_LABELS, migration_status.OVER_ANNOTATIONS)
     return Plan((WriteStatus(migration_status.completed(seen.vmi), *over),))

@@ -20,6 +20,12 @@ def compute_ended(pod: Json) -> bool:
     )
 
 
+def compute_image(pod: Json | None) -> str:
+    """The image of the launcher, "" where the pod is not known."""
+    containers = ((pod or {}).get("spec") or {}).get("containers") or ()
+    return next((str(each.get("image", "")) for each in containers if each.get("name") == "compute"), "")
+
+
 def readiness_of(pod: Json) -> PodReadiness:
     """What decides the VMI's own Ready condition."""
     conditions = (pod.get("status") or {}).get("conditions") or ()

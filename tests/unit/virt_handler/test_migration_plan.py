@@ -97,8 +97,9 @@ def test_a_target_that_runs_for_nothing_comes_before_one_that_has_ended() -> Non
 def test_a_guest_is_shown_at_its_target_once_its_launcher_knows_it() -> None:
     taken = Migration(migration_uid="job", stage=Stage.TAKEN)
     moved = vmi("2:pod-b", startTimestamp="T", targetNodeDomainReadyTimestamp="T")
+    here = {**TARGET, "spec": {"containers": [{"name": "compute", "image": "launcher:2"}]}}
     seen = Observed(
-        vmi=moved, pod=TARGET, role=Role.TAKING, node="b",
+        vmi=moved, pod=here, role=Role.TAKING, node="b",
         launcher=Launcher.CONNECTED, network=Network.READY, domain=Domain(migration=taken), now=0.0, wall="T",
     )  # fmt: skip
     assert guest.plan(seen).actions == ()
@@ -107,6 +108,7 @@ def test_a_guest_is_shown_at_its_target_once_its_launcher_knows_it() -> None:
     assert isinstance(first, WriteStatus) and first.labels == {labels.NODE_NAME: "b"}
     assert [each["type"] for each in first.status["conditions"]] == ["Paused"]
     assert first.status["interfaces"] and first.status["nodeName"] == "b"
+    assert first.status["launcherContainerImageVersion"] == "launcher:2"
 
 
 @pytest.mark.parametrize("listed", [[], [{"type": "Paused", "status": "True", "reason": "PausedByUser"}]])
