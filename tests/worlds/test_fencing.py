@@ -85,18 +85,16 @@ def test_ten_thousand_random_lives(start: World) -> None:
     assert sum(live(start, random.Random(seed), steps=250) for seed in range(5_000)) > 0
 
 
-def test_an_outage_of_the_api_alone_stops_no_guest() -> None:
-    """More than a lease without a renewal: the witness answers, the guest runs on, nobody can call the node lost."""
-    course = (
-        "the controller sees the lease",
-        "asks a",
-        "a is asked by the node",
-        "hears a",
-        "the watchdog is wound up",
-    )
+VOUCHED = ("the controller sees the lease", "asks a", "a is asked by the node", "hears a", "the watchdog is wound up")
+"""What happens every second while the API does not answer, and a does."""
+
+
+@pytest.mark.parametrize("roster", [("a",), ("a", "b")], ids=["two nodes", "three nodes, one of them away"])
+def test_an_outage_of_the_api_alone_stops_no_guest(roster: tuple[str, ...]) -> None:
+    """More than two leases without a renewal: a witness answers, the guest runs on, nobody can call the node lost."""
     with patch.multiple(fencing_world, SECONDS=4, LONG_AGO=-4):
-        world = begin(("a",))
-        for label in (*course, "a second") * 9:
+        world = begin(roster)
+        for label in (*VOUCHED, "a second") * 9:
             found = {edge.label: edge.state for edge in edges(world)}
             assert not {"a calls the node lost", "the term is declared over"} & set(found)
             world = key(found.get(label, world))
@@ -105,6 +103,16 @@ def test_an_outage_of_the_api_alone_stops_no_guest() -> None:
             world = next(edge.state for edge in edges(world) if edge.label == "a second")
     assert not world.runs
     assert "a calls the node lost" in {edge.label for edge in edges(world)}
+
+
+def test_what_two_nodes_cannot_have() -> None:
+    """With the one witness the API is away: a node that is well ends its guest. And without it nobody is called lost."""
+    world = begin(("a",))
+    for _ in range(2):
+        world = next(edge.state for edge in edges(world) if edge.label == "a second")
+    assert not world.runs and world.agent is not None
+    with patch.object(witness, "is_lost", lambda state, *asked: (state, False)):
+        assert explore(WORLDS["one witness"]) == 0
 
 
 def _from_now(hold: Any, name: str, asked_at: float) -> Any:
