@@ -88,6 +88,8 @@ FOREGROUND_FINALIZER: Final = "foregroundDeletion"  # Kubernetes' own: what it o
 
 # --- Kubernetes' own taint of a node that is switched off
 OUT_OF_SERVICE_TAINT: Final = "node.kubernetes.io/out-of-service"
+#: annotation of a Node, by a fencing agent: the boot (`status.nodeInfo.bootID`) that it has ended
+FENCED_BOOT: Final = "podvirt.io/fenced-boot"
 
 # --- pod readiness gate
 UNPAUSED_GATE: Final = "kubevirt.io/virtual-machine-unpaused"

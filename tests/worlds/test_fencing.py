@@ -106,7 +106,7 @@ def test_an_outage_of_the_api_alone_stops_no_guest(roster: tuple[str, ...]) -> N
 
 
 def test_what_two_nodes_cannot_have() -> None:
-    """With the one witness the API is away: a node that is well ends its guest. And without it nobody is called lost."""
+    """With the one witness the API is away: a node that is well ends its guest. Without it nobody is called lost."""
     world = begin(("a",))
     for _ in range(2):
         world = next(edge.state for edge in edges(world) if edge.label == "a second")

@@ -13,10 +13,11 @@ from virt_controller.adapters.perform import Performer, drive
 from virt_controller.plan import vmi as planner
 from virt_controller.plan.actions import Question
 from virt_controller.plan.fencing import is_fenced
+from virt_controller.plan.node import out
 from virt_controller.plan.pods import own
 from virt_controller.plan.vmi_world import VmiWorld
 from virt_model import labels, names
-from virt_model.seen import Pod, Vmi
+from virt_model.seen import Pod, Seen, Vmi
 from virt_runtime import resources
 from virt_runtime.clock import Clock
 from virt_runtime.errors import NotFound
@@ -83,6 +84,7 @@ class VmiController:
             vm_counts=self._vm_counts(vmi),
             node_lost=bool(vmi.node) and self._node_lost(vmi.node),
             node_out=self._node_out(vmi.node) if vmi.node else "",
+            node_deleted=bool(vmi.node) and self._caches.nodes.store.get(vmi.node) is None,
             fenced=is_fenced(vmi, self._fencing.lease(vmi.node)),
             node_waits=self._fencing.waits_for(vmi.node),
             missing_claim=self._missing_claim(raw),
@@ -119,7 +121,18 @@ class VmiController:
         if present.uid != vmi.uid:
             return None  # a successor of the same name: its own event wakes us
         fenced = world.fenced and is_fenced(present, await self._fencing.live_lease(present.node))
-        return msgspec.structs.replace(world, vmi=present, pods=own(present, pods), fenced=fenced, live=True)
+        node = await self._node(present.node) if world.node_out else None
+        return msgspec.structs.replace(
+            world, vmi=present, pods=own(present, pods), fenced=fenced, live=True,
+            node_out=out(node) if world.node_out else "", node_deleted=node is None,
+        )  # fmt: skip
+
+    async def _node(self, name: str) -> Seen | None:
+        """As the API shows it now."""
+        try:
+            return Seen(await self._kube.get(resources.NODES, None, name))
+        except NotFound:
+            return None
 
 
 def _pod_key(vmi: Vmi) -> str:

@@ -40,13 +40,18 @@ def out(node: Seen | None) -> str:
     """Why nothing can run on a node any more; "" while something may.
 
     The taint is set by a person or a fencing agent that has switched the machine off. As in Kubernetes it says nothing
-    of a node whose kubelet answers. A node that was deleted is one that an administrator, or the cloud, has given up.
+    of a node whose kubelet answers. The annotation says the same of one boot of the machine, so that it need not be
+    taken off. A node that was deleted is one that an administrator, or the cloud, has given up.
     """
     if node is None:
         return "it was deleted"
-    tainted = any(taint.get("key") == labels.OUT_OF_SERVICE_TAINT for taint in node.spec.get("taints") or ())
-    answers = conditions.is_true(node.conditions, "Ready")
-    return f"it has the taint {labels.OUT_OF_SERVICE_TAINT}" if tainted and not answers else ""
+    if conditions.is_true(node.conditions, "Ready"):
+        return ""
+    if any(taint.get("key") == labels.OUT_OF_SERVICE_TAINT for taint in node.spec.get("taints") or ()):
+        return f"it has the taint {labels.OUT_OF_SERVICE_TAINT}"
+    boot = (node.status.get("nodeInfo") or {}).get("bootID")
+    fenced = bool(boot) and node.annotations.get(labels.FENCED_BOOT) == boot
+    return f"a fencing agent has ended its boot {boot}" if fenced else ""
 
 
 def plan(world: NodeWorld) -> Plan:

@@ -3,7 +3,7 @@
 ```
  Pending    ─ no pod ─► create it ─ pod ─► Scheduling
  Scheduling ─ open the pod's gate, tell why it does not start ─ compute runs ─► Scheduled: virt-handler's from here
- Scheduled, Running ─ keep Ready true to the pod;  node certainly off, pod gone ─► Failed;  node fenced ─► Failed
+ Scheduled, Running ─ keep Ready true to the pod;  node certainly off or fenced ─► Failed
  Succeeded, Failed  ─ pod gone ─► let go
  deleted    ─► delete the pod at once; not yet handed over ─► Failed
 ```
@@ -77,9 +77,11 @@ def _scheduling(world: VmiWorld) -> Plan:
 
 
 def _handed_over(world: VmiWorld) -> Plan:
+    pod = world.pod
+    if world.node_out and (pod is None or not world.node_deleted):
+        return _out(world)
     if world.fenced:
         return _fenced(world)
-    pod = world.pod
     if pod is None:
         return _pod_gone(world)
     if opened := _open_gate(world, pod):
@@ -111,17 +113,20 @@ def _fenced(world: VmiWorld) -> Plan:
     return _in_live_world(world, _fail(world, "its node is lost", reason="NodeFenced", told=(told,), pinned=True))
 
 
+def _out(world: VmiWorld) -> Plan:
+    """Somebody who knows says that nothing runs there any more."""
+    text = f"Node {world.vmi.node} is out of service: {world.node_out}. What ran there counts as ended"
+    told = Event(about=world.vmi.raw, type="Warning", reason="NodeOutOfService", message=text)
+    why = "its node is out of service"
+    return _in_live_world(world, _fail(world, why, reason="NodeOutOfService", told=(told,), pinned=True))
+
+
 def _pod_gone(world: VmiWorld) -> Plan:
     """Its guest may still be there, until somebody who knows says that it is not."""
-    told_already = conditions.reason_of(world.vmi.conditions, Type.READY) == readiness.NO_POD.reason
-    if told_already and not world.node_out:
+    if conditions.reason_of(world.vmi.conditions, Type.READY) == readiness.NO_POD.reason:
         return SETTLED
     if not world.live:
         return Plan(ask=Question.LIVE)
-    if world.node_out:
-        text = f"Node {world.vmi.node} is out of service: {world.node_out}. What ran there counts as ended"
-        told = Event(about=world.vmi.raw, type="Warning", reason="NodeOutOfService", message=text)
-        return Plan(action=_fail(world, "its node is out of service", reason="NodeOutOfService", told=(told,)))
     found = conditions.put(world.vmi.conditions, readiness.NO_POD, format_time(world.now))
     return _write_conditions(world, found)
 
@@ -154,7 +159,8 @@ def _delete_pod(world: VmiWorld) -> Plan | None:
     """
     for pod in world.pods:
         late = world.vmi.phase.final and pod.phase == "Pending"
-        beyond = world.fenced and world.vmi.phase.final and pod.node == world.vmi.node
+        lost = world.fenced or (world.node_out and not world.node_deleted)
+        beyond = lost and world.vmi.phase.final and pod.node == world.vmi.node
         if (world.vmi.deleting or late) and (beyond or not pod.deleting):
             text = f"Deleted virtual machine pod {pod.name}"
             event = Event(about=world.vmi.raw, reason="SuccessfulDelete", message=text)

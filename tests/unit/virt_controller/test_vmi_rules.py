@@ -130,6 +130,26 @@ def test_a_pod_that_is_gone_proves_nothing_of_its_guest(phase: str, lost: bool, 
     assert [event.reason for event in failed.events] == ["NodeOutOfService"]
 
 
+def test_a_node_that_is_off_is_not_waited_for_by_its_pods() -> None:
+    """The kubelet that would say that they are over is off with it; of a deleted node Kubernetes removes them."""
+    running, held = vmi("Running"), pod("Running", status=GATED, **LABELLED)
+    assert planner.plan(vmi_world(running, held, live=True, node_out="it is off")).action is not None
+    waits = planner.plan(vmi_world(running, held, live=True, node_out="it was deleted", node_deleted=True)).action
+    assert waits is None or "/status/reason" not in _values(waits)
+    ended = vmi("Failed", {"nodeName": "node1"}, deletionTimestamp="x")
+    gone = planner.plan(vmi_world(ended, held, live=True, node_out="it is off")).action
+    assert isinstance(gone, Delete) and gone.grace_seconds == 0
+
+
+def test_a_fenced_boot_is_out_and_the_next_one_is_not() -> None:
+    def booted(boot: str, ready: str = "Unknown") -> Seen:
+        status = {"conditions": [{"type": "Ready", "status": ready}], "nodeInfo": {"bootID": boot}}
+        return Seen({"metadata": {"annotations": {"podvirt.io/fenced-boot": "b1"}}, "spec": {}, "status": status})
+
+    assert out(booted("b1")) == "a fencing agent has ended its boot b1"
+    assert out(booted("b2")) == "" == out(booted("b1", "True"))
+
+
 def _tainted(ready: str, *taints: str) -> Seen:
     conditions = [{"type": "Ready", "status": ready}]
     return Seen({"spec": {"taints": [{"key": key} for key in taints]}, "status": {"conditions": conditions}})
