@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import vms
-from tests.e2e.harness.cluster import Cluster, Object, Result
+from tests.e2e.harness.cluster import Cluster, Object
 from tests.e2e.harness.console import Console
 from tests.e2e.harness.guests import vm
+from tests.e2e.harness.nodes import drain
 from tests.e2e.harness.waiting import until
 
 MOVES, RESTARTS, STAYS = "drain-moves", "drain-restarts", "drain-stays"
@@ -36,12 +37,6 @@ def machine(name: str, namespace: str, eviction: str, **options: Any) -> Object:
     made = vm(name, namespace, grace=5, **options)
     made["spec"]["template"]["spec"]["evictionStrategy"] = eviction
     return made
-
-
-def drain(cluster: Cluster, node: str, seconds: int, *names: str) -> Result:
-    """`kubectl drain`, of the launchers of these VMs: others on the node are not this test's."""
-    words = (f"--pod-selector=app in ({','.join(names)})", "--ignore-daemonsets", "--delete-emptydir-data")
-    return cluster.try_kubectl("drain", node, *words, f"--timeout={seconds}s", seconds=seconds + 60.0)
 
 
 def live(cluster: Cluster, namespace: str, name: str) -> Object:

@@ -11,10 +11,11 @@ from tests.e2e.harness.cluster import Cluster, Object
 from tests.e2e.harness.console import Console
 from tests.e2e.harness.counting import COUNTING, OVER, Counting, counting, explained, listening
 from tests.e2e.harness.guests import vm
+from tests.e2e.harness.nodes import drain
 from tests.e2e.harness.watching import MIGRATIONS, Watching
 
 ROUND_TRIPS = 50
-CROWD = 5
+CROWD, DRAINED = 5, 6
 OUTBOUND = 2
 """How many may leave a node at once."""
 COUNTERS = """#!/bin/sh
@@ -115,12 +116,33 @@ def test_five_at_once(cluster: Cluster, namespace: str) -> None:
     assert not listening(cluster)
 
 
-def together(guest: Counting) -> Object:
+@pytest.mark.long
+def test_six_are_drained(cluster: Cluster, namespace: str) -> None:
+    """`kubectl drain` ends when all have moved, within the limits, and none was disturbed."""
+    guests = [Counting(cluster, namespace, f"drained-{number}") for number in range(DRAINED)]
+    cluster.create(*(together(guest, evictionStrategy="LiveMigrate") for guest in guests))
+    uids = {guest.name: guest.counts_on(seconds=300) for guest in guests}
+    (home,) = {guest.vmi["status"]["nodeName"] for guest in guests}
+    with Watching(cluster, namespace, MIGRATIONS) as watching:
+        try:
+            done = drain(cluster, home, 400, *(guest.name for guest in guests))
+        finally:
+            cluster.kubectl("uncordon", home)
+        seen = list(watching.events)
+    assert done.code == 0, done.err
+    assert max(at_once(seen)) == OUTBOUND, at_once(seen)
+    for guest in guests:
+        assert guest.vmi["status"]["nodeName"] != home
+        guest.counts_on_alone(uids[guest.name])
+        guest.nothing_left()
+
+
+def together(guest: Counting, **fields: str) -> Object:
     """Prefers the node of the others, so that all leave the same one."""
     machine = vm(guest.name, guest.namespace, user_data=COUNTING, memory="96Mi", grace=0)
     there = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["node2"]}]}
     affinity = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": there}]}
-    machine["spec"]["template"]["spec"]["affinity"] = {"nodeAffinity": affinity}
+    machine["spec"]["template"]["spec"] |= {"affinity": {"nodeAffinity": affinity}, **fields}
     return machine
 
 

@@ -1,7 +1,7 @@
 """Nodes of the cluster, and whether all is well on them."""
 
 from . import vms
-from .cluster import Cluster
+from .cluster import Cluster, Result
 
 
 def ready(cluster: Cluster, node: str) -> str:
@@ -16,3 +16,9 @@ def all_is_well(cluster: Cluster) -> bool:
     handlers = [pod for pod in pods if pod["metadata"]["labels"].get("kubevirt.io") == "virt-handler"]
     well = all(ready(cluster, node) == "True" for node in nodes) and len(handlers) == len(nodes)
     return well and all(vms.is_true(pod, "Ready") for pod in pods)
+
+
+def drain(cluster: Cluster, node: str, seconds: int, *names: str) -> Result:
+    """`kubectl drain`, of the launchers of these VMs: others on the node are not this test's."""
+    words = (f"--pod-selector=app in ({','.join(names)})", "--ignore-daemonsets", "--delete-emptydir-data")
+    return cluster.try_kubectl("drain", node, *words, f"--timeout={seconds}s", seconds=seconds + 60.0)
