@@ -17,7 +17,8 @@ from virt_launcher.adapters import alive
 from virt_launcher.adapters.bell import Bell
 from virt_launcher.adapters.embed_root import EmbedRoot
 from virt_launcher.adapters.log import log, speak_of
-from virt_launcher.adapters.service import Identity, Launcher
+from virt_launcher.adapters.machine import Identity
+from virt_launcher.adapters.service import Launcher
 from virt_launcher.adapters.supervisor import supervise
 from virt_launcher.adapters.watchdog import Watchdog
 from virt_launcher.plan.life import Life

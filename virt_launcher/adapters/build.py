@@ -9,7 +9,7 @@ import msgspec
 from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import SyncOptions, SyncRequest
 from virt_launcher.adapters import volumes
-from virt_launcher.adapters.service import Built, Identity
+from virt_launcher.adapters.machine import Built, Identity
 from virt_launcher.plan import domain, firmware
 from virt_launcher.plan.given import Accelerator, Given, Nic, SystemStrings
 from virt_launcher.plan.guest import Guest

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
-from api.access import AccessCredential
 from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import (
     CapabilityCache,
@@ -32,11 +31,11 @@ from virt_launcher import VERSION
 from virt_launcher.adapters.agent_calls import Agent, AgentCalls
 from virt_launcher.adapters.embed_root import EmbedRoot
 from virt_launcher.adapters.log import Level, log, set_verbosity, warn
-from virt_launcher.adapters.moves import Mover, Moves, Receive
+from virt_launcher.adapters.machine import Builder, Built, Identity, Machine
+from virt_launcher.adapters.moves import Moves, Receive
 from virt_launcher.adapters.one_at_a_time import OneAtATime
 from virt_launcher.adapters.watchdog import Watchdog
 from virt_launcher.plan.life import Arrival, Life, Stage
-from virt_model import names
 
 OVER = (Status.SHUTOFF, Status.CRASHED)
 OURS = ("marked_for_graceful_shutdown", "migration", "guarded")
@@ -44,52 +43,6 @@ OURS = ("marked_for_graceful_shutdown", "migration", "guarded")
 MAX_ERROR = 2048
 ASKING_PATIENCE, ACTING_PATIENCE = 0.5, 2.0
 """Seconds that a question, or an action, waits for the one before it."""
-
-
-class Built(msgspec.Struct, frozen=True, kw_only=True):
-    """What a VMI becomes here."""
-
-    xml: str
-    """libvirt's domain."""
-    paused: bool = False
-    """It starts paused."""
-    credentials: tuple[AccessCredential, ...] = ()
-    """Keys and passwords that its agent is to set, among others."""
-
-
-class Builder(Protocol):
-    """From a request to libvirt's XML; prepares the files on the way. Raises LauncherRefused."""
-
-    def __call__(self, request: SyncRequest) -> Built: ...
-
-
-class Machine(Mover, Protocol):
-    """What a Hypervisor does; see `adapters.hypervisor`."""
-
-    def create(self, xml: str, *, paused: bool) -> DomainReport: ...
-    def shutdown(self) -> None: ...
-    def kill(self) -> None: ...
-    def pause(self) -> None: ...
-    def unpause(self) -> None: ...
-    def reset(self) -> None: ...
-    def soft_reboot(self) -> None: ...
-    def stats(self) -> DomainStats: ...
-    def answer(self) -> None: ...
-    def agent(self) -> Agent: ...
-    def let_in(self, credentials: Sequence[AccessCredential]) -> None: ...
-
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Which VMI this launcher was started for."""
-
-    name: str
-    namespace: str
-    uid: str
-
-    @property
-    def domain(self) -> str:
-        """The name of the libvirt domain."""
-        return names.domain_name(self.namespace, self.name)
 
 
 class Launcher(AgentCalls):

@@ -13,7 +13,7 @@ from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import InterfaceAttachment, SyncOptions, SyncRequest
 from virt_launcher.adapters import volumes
 from virt_launcher.adapters.build import Build
-from virt_launcher.adapters.service import Identity
+from virt_launcher.adapters.machine import Identity
 from virt_launcher.plan.domain import render
 from virt_launcher.plan.firmware import PLAIN, SECURE, choose
 from virt_launcher.plan.refusal import CannotBuild

@@ -27,7 +27,8 @@ from virt_ipc.messages import (
 )
 from virt_launcher.adapters.bell import Bell
 from virt_launcher.adapters.embed_root import EmbedRoot
-from virt_launcher.adapters.service import Built, Identity, Launcher
+from virt_launcher.adapters.machine import Built, Identity
+from virt_launcher.adapters.service import Launcher
 from virt_launcher.adapters.supervisor import supervise
 from virt_launcher.adapters.watchdog import Watchdog
 from virt_launcher.plan.life import Arrival, Life, Stage
