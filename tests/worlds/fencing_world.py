@@ -75,7 +75,7 @@ def begin(*rosters: tuple[str, ...], deaths: int = 0, renewals: int = 0) -> Worl
     names = sorted({name for roster in rosters for name in roster})
     witnesses = tuple((name, Witness(since=LONG_AGO)) for name in names)
     return World(
-        lease, Started(Hold(lease=lease, until=until)), until, True, witnesses, (0, 0.0),
+        lease, Started(Hold(lease=lease, ours=True, until=until)), until, True, witnesses, (0, 0.0),
         rosters=rosters[1:], deaths=deaths, renewals=renewals,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from typing import Any
@@ -113,6 +114,26 @@ def test_what_two_nodes_cannot_have() -> None:
     assert not world.runs and world.agent is not None
     with patch.object(witness, "is_lost", lambda state, *asked: (state, False)):
         assert explore(WORLDS["one witness"]) == 0
+
+
+LATE = """
+    the agent dies, the agent begins anew, renews as 2 (a), a second, a renewal is taken, hears that it has renewed,
+    renews as 3 (a), waits for its renewal no longer, the agent dies, the agent begins anew, a late renewal is taken,
+"""
+"""The present agent has read term 2, of two seconds; term 3, of one, came from the agent before it."""
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+def test_what_an_agent_before_has_left_on_its_way_is_reckoned_with(heeds: bool) -> None:
+    """The long search found that a new agent counted on the terms that it had read."""
+    world = begin(("a",), deaths=2, renewals=2)
+    vouched = "asks a, a is asked by the node, hears a, a guest is started, the controller sees the lease, a second,"
+    course = [*LATE.split(","), *vouched.split(","), "a calls the node lost", "the term is declared over"]
+    with contextlib.nullcontext() if heeds else patch.object(node_lease, "_counts", lambda hold: True):
+        for label in filter(None, map(str.strip, course)):
+            world = key({edge.label: edge.state for edge in edges(world)}.get(label, world))
+    assert world.api.fenced or world.api.term == 3
+    assert (world.api.fenced and world.runs) == (not heeds)
 
 
 def _from_now(hold: Any, name: str, asked_at: float) -> Any:

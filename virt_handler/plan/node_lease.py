@@ -2,7 +2,8 @@
 
 An answer counts from when it was *asked for*: what the other side knows is never older. From there the guests may run
 for `lasts(seconds)`, a little less than everybody else waits, for clocks that do not run alike. A write whose answer
-is missing extends nothing, but what it asked for may be in force: then both lists of witnesses must be reached.
+is missing extends nothing, but what it asked for may be in force: then both lists of witnesses must be reached. What
+an agent before this one has asked for is not known at all: first of all this one renews.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class Hold(Struct, frozen=True, kw_only=True):
 
     lease: NodeLease | None = None
     """As the API last showed it."""
+    ours: bool = False
+    """This agent has written it: a write that an agent before us has left on its way cannot come any more."""
     unsure: tuple[Terms, ...] = ()
     """What was asked for without an answer."""
     reached: tuple[tuple[str, float], ...] = ()
@@ -68,13 +71,13 @@ def attempted(hold: Hold, lease: NodeLease) -> Hold:
 
 def renewed(hold: Hold, lease: NodeLease, asked_at: float) -> Hold:
     """The API took a renewal."""
-    return replace(hold, lease=lease, unsure=(), until=max(hold.until, asked_at + lasts(lease.seconds)))
+    return replace(hold, lease=lease, ours=True, unsure=(), until=max(hold.until, asked_at + lasts(lease.seconds)))
 
 
 def shown(hold: Hold, present: NodeLease | None) -> Hold:
     """The API holds this, whoever made it: it extends nothing. While it is the same, a write of ours may still come."""
     same = present is not None and hold.lease is not None and present.version == hold.lease.version
-    return replace(hold, lease=present, unsure=hold.unsure if same else ())
+    return replace(hold, lease=present, ours=hold.ours and same, unsure=hold.unsure if same else ())
 
 
 def answered(hold: Hold, witness: str, asked_at: float) -> Hold:
@@ -82,7 +85,7 @@ def answered(hold: Hold, witness: str, asked_at: float) -> Hold:
     reached = dict(hold.reached)
     reached[witness] = max(asked_at, reached.get(witness, NEVER))
     hold = replace(hold, reached=tuple(sorted(reached.items())))
-    if hold.lease is None or hold.lease.fenced:
+    if not _counts(hold) or hold.lease is None:
         return hold
     ends = (_reached_at(hold, each.witnesses) + lasts(each.seconds) for each in (_terms(hold.lease), *hold.unsure))
     return replace(hold, until=max(hold.until, min(ends)))
@@ -90,7 +93,7 @@ def answered(hold: Hold, witness: str, asked_at: float) -> Hold:
 
 def unwatched(hold: Hold, now: float) -> Hold:
     """Where there is no other agent nobody can call this node lost: its guests may run without the API, too."""
-    if hold.lease is None or hold.lease.fenced or to_ask(hold):
+    if not _counts(hold) or hold.lease is None or to_ask(hold):
         return hold
     ends = now + lasts(min(each.seconds for each in (_terms(hold.lease), *hold.unsure)))
     return replace(hold, until=max(hold.until, ends))
@@ -104,9 +107,14 @@ def holds(hold: Hold, now: float) -> bool:
 
 def to_ask(hold: Hold) -> tuple[str, ...]:
     """The witnesses to ask when the API does not answer."""
-    if hold.lease is None or hold.lease.fenced:
+    if not _counts(hold) or hold.lease is None:
         return ()
     return tuple(sorted({*hold.lease.witnesses, *(name for each in hold.unsure for name in each.witnesses)}))
+
+
+def _counts(hold: Hold) -> bool:
+    """Whether others' answers can extend anything: not before this agent knows which terms are in force."""
+    return hold.ours and hold.lease is not None and not hold.lease.fenced
 
 
 def _terms(lease: NodeLease) -> Terms:
