@@ -16,8 +16,8 @@ from virt_ipc.messages import DomainReport, DomainStats, MigrateRequest, Migrati
 from virt_launcher.adapters import stats, words
 from virt_launcher.adapters.departure import Departure
 from virt_launcher.adapters.guest_agent import GuestAgent
-from virt_launcher.adapters.log import warn
-from virt_launcher.plan import alias
+from virt_launcher.adapters.log import log, warn
+from virt_launcher.plan import alias, departure
 
 MAX_MESSAGE = 1500
 """Characters of a libvirt error that go to a user."""
@@ -211,6 +211,7 @@ class Hypervisor:
             (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, self._on_reboot),
             (libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, self._on_agent),
             (libvirt.VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, self._on_io_error),
+            (libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, _on_job_completed),
         ):
             connection.domainEventRegisterAny(None, event, callback, None)
 
@@ -246,6 +247,10 @@ class Hypervisor:
         if action == libvirt.VIR_DOMAIN_EVENT_IO_ERROR_PAUSE:
             self._set(paused_on_volume=alias.disk_name(device)[:253], paused_on_no_space=why == "enospc")
             self._look()
+
+
+def _on_job_completed(_conn: object, _dom: object, stats: dict[str, int], _opaque: object) -> None:
+    log("what the migration took", **departure.outcome(stats))
 
 
 def _first_report(domain: libvirt.virDomain) -> DomainReport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from xml.etree.ElementTree import fromstring
 
 import msgspec
@@ -103,6 +103,17 @@ def progress(stats: Mapping[str, int]) -> dict[str, int]:
         "transfer_rate": stats.get("memory_bps", 0) + stats.get("disk_bps", 0),
         "expected_downtime_ms": stats.get("downtime", 0),
     }
+
+
+def outcome(stats: Mapping[str, int]) -> dict[str, Any]:
+    """libvirt's job that is over, as the log tells it. `downtime_ms`: until the guest was whole at the target."""
+    told = {
+        "total_ms": "time_elapsed",
+        "setup_ms": "setup_time",
+        "downtime_ms": "downtime",
+        "sent_bytes": "data_processed",
+    }
+    return {ours: stats[name] for ours, name in told.items() if name in stats}
 
 
 def _dirty_rate(stats: Mapping[str, int]) -> int:

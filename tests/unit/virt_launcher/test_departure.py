@@ -97,3 +97,8 @@ def test_rates_are_bytes_and_downtime_is_what_qemu_expects() -> None:
     counted = departure.counters(stats)
     assert (counted["migration.data_remaining"], counted["migration.memory_bps"]) == (40, 7)
     assert counted["migration.memory_dirty_rate"] == 3 * 4096
+
+
+def test_the_outcome_tells_what_libvirt_knows_and_no_more() -> None:
+    stats = {"operation": 5, "time_elapsed": 1800, "downtime": 62, "data_processed": 7 << 20, "memory_bps": 9}
+    assert departure.outcome(stats) == {"total_ms": 1800, "downtime_ms": 62, "sent_bytes": 7 << 20}
