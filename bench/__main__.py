@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from bench import admission, footprint, node_loss, start, streams, writes
+from bench import admission, footprint, migrate, node_loss, start, streams, writes
 from virt_runtime.errors import ApiError
 
 SUBJECTS = {
@@ -16,6 +16,7 @@ SUBJECTS = {
     "streams": streams.measure,
     "api": admission.measure,
     "node-loss": node_loss.measure,
+    "migrate": migrate.measure,
 }
 
 
@@ -35,6 +36,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=10, help="VMs one by one, or alive at once for footprint")
     parser.add_argument("--at-once", type=int, default=30, help="start: VMs created together (0: skip)")
     parser.add_argument("--idle-seconds", type=int, default=120, help="writes: how long to watch an idle cluster")
+    parser.add_argument(
+        "--load", default="", metavar="WORDS", help="migrate: only the loads whose name has these words"
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the figures to a file")
     return parser.parse_args()
 

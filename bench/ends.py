@@ -56,6 +56,16 @@ async def plain(port: int) -> AsyncIterator[End]:
         writer.close()
 
 
+@contextlib.asynccontextmanager
+async def local(path: str) -> AsyncIterator[End]:
+    """A Unix socket of this machine."""
+    reader, writer = await asyncio.open_unix_connection(path, limit=CHUNK)
+    try:
+        yield _Plain(reader, writer)
+    finally:
+        writer.close()
+
+
 class Heard:
     """Exact numbers of bytes from an end that gives what came. Every method raises EOFError at its end."""
 
