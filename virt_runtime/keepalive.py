@@ -24,5 +24,10 @@ def notice_dead_peer(connection: Connection | None) -> None:
     """Let TCP break a connection whose peer has been silent for about 35 seconds; None is a connection that is over."""
     sock = connection.get_extra_info("socket") if connection else None
     if sock is not None:
-        for level, option, value in _OPTIONS:
-            sock.setsockopt(level, option, value)
+        ask_in_silence(sock)
+
+
+def ask_in_silence(sock: socket.socket) -> None:
+    """The same for a TCP socket that no transport has."""
+    for level, option, value in _OPTIONS:
+        sock.setsockopt(level, option, value)

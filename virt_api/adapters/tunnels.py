@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import Protocol
 
 import aiohttp
@@ -20,14 +21,17 @@ from virt_api.adapters.objects import Objects
 from virt_api.adapters.stream_metrics import StreamMeter
 from virt_api.plan.status import VM, CallFailed
 from virt_api.plan.tunnel import End, end_of, not_started, unanswered
-from virt_runtime.keepalive import notice_dead_peer
+from virt_runtime.keepalive import ask_in_silence
 from virt_runtime.race import first_of
 
 LOG = logging.getLogger(__name__)
 DIAL_TIMEOUT = 10.0  # seconds
 SLOW_SECONDS = 60.0  # that a caller may take to accept a message
 STUCK_SECONDS = 600.0  # that a guest may take to accept a message
-CHUNK = 1 << 16  # bytes; larger ones were slower
+CHUNK = 1 << 18  # bytes of a TCP stream that are read at once
+PLENTY = 96 << 10  # bytes, more than a burst of packets; after so many the next are read without delay
+GATHER_SECONDS = 0.001  # from one reading of less to the next
+HELD = 1 << 20  # bytes that the kernel may hold of what a guest sends: as much as comes meanwhile, and a bound
 DATAGRAMS = 64  # that wait for a caller
 STREAM = "portforward"
 
@@ -91,24 +95,42 @@ async def _dial(end: End) -> Tunnel:
         raise CallFailed(unanswered(end, error)) from error
 
 
-class _Tcp:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        notice_dead_peer(writer)
+class TcpTunnel:
+    """The guest is read at intervals rather than packet by packet, unless there is plenty at once.
+
+    A message costs the API server, the caller and us much the same whatever its length, and wakes each of them, on
+    cores that the guest may need. Meanwhile the kernel holds what comes. What follows a silence is read at once.
+    """
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket, self._loop = connected, asyncio.get_running_loop()
+        self._next_read = 0.0
 
     @classmethod
     async def dial(cls, end: End) -> Tunnel:
-        return cls(*await asyncio.open_connection(end.host, end.port, limit=CHUNK))
+        made = socket.socket(socket.AF_INET6 if ":" in end.host else socket.AF_INET)
+        try:
+            made.setblocking(False)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD)
+            ask_in_silence(made)
+            await asyncio.get_running_loop().sock_connect(made, (end.host, end.port))
+        except BaseException:
+            made.close()
+            raise
+        return cls(made)
 
     async def read(self) -> bytes | None:
-        return await self._reader.read(CHUNK) or None
+        await asyncio.sleep(self._next_read - self._loop.time())
+        data = await self._loop.sock_recv(self._socket, CHUNK)
+        self._next_read = self._loop.time() + (GATHER_SECONDS if len(data) < PLENTY else 0.0)
+        return data or None
 
     async def write(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
+        await self._loop.sock_sendall(self._socket, data)
 
     def close(self) -> None:
-        self._writer.close()
+        self._socket.close()
 
 
 class _Udp(asyncio.DatagramProtocol):
@@ -148,4 +170,4 @@ class _Udp(asyncio.DatagramProtocol):
         self._transport.close()
 
 
-_DIALS = {"tcp": _Tcp.dial, "udp": _Udp.dial}
+_DIALS = {"tcp": TcpTunnel.dial, "udp": _Udp.dial}

@@ -173,6 +173,44 @@ async def test_a_port_of_a_guest_is_forwarded(tmp_path: Path) -> None:
             )
 
 
+async def test_small_packets_of_a_guest_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tunnels, "GATHER_SECONDS", 1.0)
+    pieces = [b"%d " % number for number in range(50)]
+    first_seen = asyncio.Event()
+
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"first")
+        await first_seen.wait()
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0)
+
+    async with bench(tmp_path) as api, await asyncio.start_server(talk, "127.0.0.1", 0) as guest:
+        api.fake.put(VMIS, _served())
+        path = f"{CONSOLE.replace('console', 'portforward')}/{guest.sockets[0].getsockname()[1]}"
+        async with api.front.ws_connect(api.url + path, headers=ALICE) as tunnel:
+            assert await tunnel.receive_bytes(timeout=60) == b"first"
+            first_seen.set()
+            assert await tunnel.receive_bytes(timeout=60) == b"".join(pieces)
+
+
+async def test_plenty_from_a_guest_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tunnels, "GATHER_SECONDS", 3600.0)
+    guest, ours = socket.socketpair()
+    for end in (guest, ours):
+        end.setblocking(False)
+    with guest, contextlib.closing(tunnels.TcpTunnel(ours)) as tunnel:
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while sent < 2 * tunnels.PLENTY:
+                sent += guest.send(bytes(1 << 12))
+        monkeypatch.setattr(tunnels, "CHUNK", sent // 2)
+        monkeypatch.setattr(tunnels, "PLENTY", sent // 2)
+        for _ in range(2):
+            async with asyncio.timeout(60):
+                assert len(await tunnel.read() or b"") == sent // 2
+
+
 async def test_a_vms_port_takes_datagrams(tmp_path: Path) -> None:
     class Echo(asyncio.DatagramProtocol):
         def connection_made(self, transport: Any) -> None:
