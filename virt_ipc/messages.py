@@ -277,7 +277,8 @@ class DomainStats(Message, frozen=True, kw_only=True):
     """For example `cpu.time` (ns), `balloon.rss` (KiB), `vcpu.0.state`, `net.0.rx.bytes`, `block.0.rd.reqs`; and
     `vcpu.affinities`, which is ours: how many pairs of a vCPU and a CPU that it may run on there are. While the guest
     leaves also `migration.*`: data_total, data_processed, data_remaining (bytes), memory_dirty_rate and memory_bps
-    (bytes a second)."""
+    (bytes a second); and `dirtyrate.megabytes_per_second` (MiB),
+    measured after the question before."""
     devices: Annotated[dict[StatName, Name], msgspec.Meta(max_length=512)] = {}
     """Names of `net.N` and `block.N`: the VMI's own, or the tap's or the target's where it has none."""
     usage: GuestUsage = GuestUsage()

@@ -16,6 +16,10 @@ from virt_model.monitoring.row import Component, When
 from virt_model.monitoring.table import rows_of
 
 EXTRA = ("le", "kubernetes_vmi_label_", "label_")
+WRITES = """#!/bin/sh
+(while :; do for source in zero urandom; do dd if=/dev/$source of=/run/big bs=1M count=24; done; done) &
+"""
+DIRTY_RATE = "kubevirt_vmi_dirty_rate_bytes_per_second"
 VERBOSE = ("virtAPI", "virtController", "virtHandler", "virtOperator")
 
 
@@ -82,6 +86,20 @@ def test_every_metric_of_the_table_is_there(cluster: Cluster, namespace: str) ->
     used = "kubevirt_vmi_cpu_usage_seconds_total"
     before = value(found, used, **guest)
     until("the guest's CPU time grows", lambda: value(everything(cluster), used, **guest) > before, 30)
+
+
+def test_the_dirty_rate_is_that_of_a_guest_that_writes(cluster: Cluster, namespace: str) -> None:
+    cluster.create(vm("writes", namespace, user_data=WRITES), vm("rests", namespace))
+    for name in ("writes", "rests"):
+        vms.running(cluster, namespace, name)
+    known: dict[str, float] = {}
+
+    def measured() -> bool:
+        found = everything(cluster)
+        known.update({name: value(found, DIRTY_RATE, namespace=namespace, name=name) for name in ("writes", "rests")})
+        return known["writes"] >= 4 << 20 and known["rests"] < known["writes"]
+
+    until("the one that writes has the higher rate", measured, 120, 1.0)
 
 
 def test_a_guest_that_is_gone_is_not_shown(cluster: Cluster, namespace: str) -> None:

@@ -32,6 +32,7 @@ DOMAIN: Final = (
     ("balloon.swap_out", "memory_swap_out_traffic_bytes", _KIB),
     ("balloon.major_fault", "memory_pgmajfault_total", 1.0),
     ("balloon.minor_fault", "memory_pgminfault_total", 1.0),
+    ("dirtyrate.megabytes_per_second", "dirty_rate_bytes_per_second", 1024.0 * 1024.0),
     ("migration.data_total", "migration_data_bytes_total", 1.0),
     ("migration.data_processed", "migration_data_processed_bytes", 1.0),
     ("migration.data_remaining", "migration_data_remaining_bytes", 1.0),

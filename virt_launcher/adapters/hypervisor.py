@@ -15,6 +15,7 @@ from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import DomainReport, DomainStats, MigrateRequest, MigrationReport, MigrationStage, Reason, Status
 from virt_launcher.adapters import stats, words
 from virt_launcher.adapters.departure import Departure
+from virt_launcher.adapters.dirty_rate import DirtyRate
 from virt_launcher.adapters.guest_agent import GuestAgent
 from virt_launcher.adapters.log import log, warn
 from virt_launcher.plan import alias, departure
@@ -42,6 +43,8 @@ class Hypervisor:
         self._end: Reason | None = None
         self._departure: Departure | None = None
         self._agent: GuestAgent | None = None
+        self._dirty_rate: DirtyRate | None = None
+        self._beginning = threading.Lock()  # libvirt lets nothing begin while a guest leaves, and would wait
 
     @property
     def _connection(self) -> libvirt.virConnect:
@@ -78,13 +81,15 @@ class Hypervisor:
                 self._settle()
             tell(report)
 
-        self._departure = Departure(self._domain, request, told)
+        with self._beginning:
+            self._departure = Departure(self._domain, request, told)
         return self._departure
 
     def _take(self, domain: libvirt.virDomain, held: bool) -> DomainReport:
         with self._lock:
             self._domain = domain
             self._agent = GuestAgent(domain, self._agent_said)
+            self._dirty_rate = DirtyRate(domain)
             self._report = msgspec.structs.replace(_first_report(domain), held=held)
             if self._report.agent_connected:
                 self._agent.appeared()
@@ -153,13 +158,16 @@ class Hypervisor:
 
     def stats(self) -> DomainStats:
         """Counters of the running domain. Raises LauncherRefused with libvirt's words."""
-        if self._domain is None or self._end is not None:
+        if self._domain is None or self._dirty_rate is None or self._end is not None:
             raise LauncherRefused("no guest runs")
         try:
             moving = self._departure.counters if self._departure is not None else {}
-            found = stats.read(self._connection, self._domain, moving)
+            found = stats.read(self._connection, self._domain, self._dirty_rate, moving)
         except libvirt.libvirtError as error:
             raise LauncherRefused(f"libvirt: {_text(error)}") from error
+        with self._beginning:
+            if self._departure is None or self._departure.over:
+                self._dirty_rate.measure()
         return found if self._agent is None else msgspec.structs.replace(found, usage=self._agent.usage())
 
     def answer(self) -> None:

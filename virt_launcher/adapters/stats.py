@@ -9,6 +9,7 @@ import libvirt
 
 from virt_ipc.messages import DomainStats
 from virt_launcher.adapters import words
+from virt_launcher.adapters.dirty_rate import DirtyRate
 
 KINDS = (
     libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
@@ -16,15 +17,18 @@ KINDS = (
     | libvirt.VIR_DOMAIN_STATS_VCPU
     | libvirt.VIR_DOMAIN_STATS_INTERFACE
     | libvirt.VIR_DOMAIN_STATS_BLOCK
+    | libvirt.VIR_DOMAIN_STATS_DIRTYRATE
 )
 #: what a busy QEMU would have to be waited for is left out
 AT_ONCE = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
 
 
-def read(connection: libvirt.virConnect, domain: libvirt.virDomain, more: Mapping[str, int]) -> DomainStats:
+def read(
+    connection: libvirt.virConnect, domain: libvirt.virDomain, dirty: DirtyRate, more: Mapping[str, int]
+) -> DomainStats:
     """`more` is what was counted elsewhere. Raises libvirt.libvirtError."""
     ((_, found),) = connection.domainListGetStats([domain], KINDS, AT_ONCE)
-    return told({**found, **more}, domain.XMLDesc(), sum(map(sum, domain.vcpuPinInfo())))
+    return told({**dirty.told(found), **more}, domain.XMLDesc(), sum(map(sum, domain.vcpuPinInfo())))
 
 
 def told(found: Mapping[str, object], xml: str, affinities: int) -> DomainStats:

@@ -37,6 +37,12 @@ MEMORY: Final = (
     _row("memory_domain_bytes", _GAUGE, "Memory that the guest's machine has."),
     _row("memory_actual_balloon_bytes", _GAUGE, "Memory that the balloon leaves to the guest."),
     _row("memory_resident_bytes", _GAUGE, "Memory of the host that the guest's process occupies."),
+    _row(
+        "dirty_rate_bytes_per_second",
+        _GAUGE,
+        "Bytes of memory a second that the guest changes, by a sample of its pages, measured after the scrape before.",
+        when=When.SOMETIMES,
+    ),
     *(
         _row(name, kind, f"{doc} Told by the guest's balloon driver.", when=When.SOMETIMES)
         for name, kind, doc in (

@@ -19,7 +19,7 @@ VALUES = {
     "balloon.major_fault": 7, "vcpu.current": 2, "vcpu.maximum": 2, "vcpu.0.state": 1, "vcpu.0.time": 2_000_000_000,
     "vcpu.0.wait": 1_000_000_000, "vcpu.1.state": 9, "vcpu.1.time": 0, "net.count": 1, "net.0.rx.bytes": 10,
     "net.0.tx.bytes": 20, "net.0.rx.drop": 1, "block.count": 1, "block.0.rd.reqs": 5, "block.0.fl.times": 250_000_000,
-    "migration.data_remaining": 7, "migration.memory_bps": 9,
+    "migration.data_remaining": 7, "migration.memory_bps": 9, "dirtyrate.megabytes_per_second": 3,
 }  # fmt: skip
 DEVICES = {"net.0": "default", "block.0": "root"}
 GUEST = ("n1", "ns", "a")
@@ -58,6 +58,7 @@ def test_units_and_labels() -> None:
     assert values["storage_iops_read_total", (*GUEST, "root")] == 5
     assert values["storage_flush_times_seconds_total", (*GUEST, "root")] == 0.25
     assert values["migration_data_remaining_bytes", GUEST] == 7
+    assert values["dirty_rate_bytes_per_second", GUEST] == 3 << 20
     assert values["migration_memory_transfer_rate_bytes", GUEST] == 9
 
 

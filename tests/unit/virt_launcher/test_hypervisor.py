@@ -5,11 +5,15 @@ The guest is a disk of zeroes: its firmware runs, and that is all that counts he
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from tests.unit.virt_launcher.conftest import Embedded
 from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import Reason, Status
+from virt_launcher.plan import dirty_rate
 
 XML = """
 <domain type='qemu'><name>ns_a</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>
@@ -31,6 +35,11 @@ def test_a_life(embedded: Embedded) -> None:
     stats = hypervisor.stats()
     assert stats.values["vcpu.current"] == 1 and stats.values["cpu.time"] > 0 and stats.values["balloon.rss"] > 0
     assert stats.values["vcpu.affinities"] >= 1
+    assert dirty_rate.NAME not in stats.values
+    until = time.monotonic() + 30
+    while dirty_rate.NAME not in hypervisor.stats().values:
+        assert time.monotonic() < until
+        threading.Event().wait(0.2)
     hypervisor.answer()
     hypervisor.pause()
     hypervisor.pause()
