@@ -8,6 +8,7 @@ from virt_runtime.metrics import Metrics
 from virt_runtime.transport import Attempt
 
 REQUESTS, LATENCY = "kubevirt_rest_client_requests_total", "kubevirt_rest_client_request_latency_seconds"
+TURN = "kubevirt_rest_client_rate_limiter_duration_seconds"
 _VERBS = {"POST": "CREATE", "PUT": "UPDATE", "PATCH": "PATCH"}
 
 
@@ -16,6 +17,7 @@ class ClientObserver:
 
     def __init__(self, metrics: Metrics) -> None:
         self._requests, self._latency = metrics.counter(REQUESTS), metrics.histogram(LATENCY)
+        self._turn = metrics.histogram(TURN)
 
     def __call__(self, attempt: Attempt) -> None:
         resource, named, url = shape(attempt.path)
@@ -24,6 +26,7 @@ class ClientObserver:
         host = urlsplit(attempt.server).netloc
         self._requests.labels(code, attempt.method, host, resource, verb).inc()
         self._latency.labels(verb, url).observe(attempt.seconds)
+        self._turn.labels(verb, url).observe(attempt.queued)
 
 
 def shape(path: str) -> tuple[str, bool, str]:

@@ -23,10 +23,13 @@ ATTEMPTS = 5
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 5.0
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
+AT_ONCE = 100
+"""Requests and watches; one more waits until another has ended."""
 
 
 class Attempt(NamedTuple):
-    """One attempt and its end. `status` is 0 where no answer came; `seconds` until the answer began."""
+    """One attempt and its end. `status` is 0 where no answer came; `seconds` until the answer began, `queued` of them
+    until it was this request's turn to be sent."""
 
     server: str
     method: str
@@ -34,6 +37,7 @@ class Attempt(NamedTuple):
     watching: bool
     status: int
     seconds: float
+    queued: float = 0.0
 
 
 #: is told of each attempt
@@ -50,9 +54,13 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        connector = aiohttp.TCPConnector(ssl=self.access.tls or False, limit=100, keepalive_timeout=60)
+        connector = aiohttp.TCPConnector(ssl=self.access.tls or False, limit=AT_ONCE, keepalive_timeout=60)
+        turns = aiohttp.TraceConfig()
+        turns.on_connection_queued_start.append(_waits)
+        turns.on_connection_queued_end.append(_goes_on)
         self._session = aiohttp.ClientSession(
             connector=connector,
+            trace_configs=[turns] if self._observe else None,
             headers=[("User-Agent", self._user_agent), ("Accept", "application/json"), *self.access.headers],
         )
 
@@ -108,6 +116,7 @@ class Transport:
         headers = {"Accept": accept} | ({"Content-Type": content_type} if data is not None else {})
         if token := self.access.token():
             headers["Authorization"] = f"Bearer {token}"
+        turn = _Turn()
         call = self._session.request(
             method,
             self.access.server + path,
@@ -116,20 +125,44 @@ class Transport:
             headers=headers,
             timeout=timeout,
             server_hostname=self.access.server_name,
+            trace_request_ctx=turn,
         )
         started = Attempt(self.access.server, method, path, "watch" in (query or {}), 0, 0.0)
-        return _Sent(call, started, self._observe)
+        return _Sent(call, started, turn, self._observe)
 
     def unreachable(self, error: BaseException) -> Unreachable:
         text = str(error) or type(error).__name__
         return Unreachable(0, "Unreachable", f"Kubernetes API {self.access.server} cannot be reached: {text}")
 
 
+class _Turn:
+    """How long a request has waited until it was sent, in the clock of the event loop."""
+
+    def __init__(self) -> None:
+        self.seconds, self._since = 0.0, -1.0
+
+    def waits(self, now: float) -> None:
+        self._since = now
+
+    def comes(self, now: float) -> None:
+        """Its turn, or the end of its patience."""
+        if self._since >= 0:
+            self.seconds, self._since = self.seconds + now - self._since, -1.0
+
+
+async def _waits(_session: object, context: Any, _params: object) -> None:
+    context.trace_request_ctx.waits(asyncio.get_running_loop().time())
+
+
+async def _goes_on(_session: object, context: Any, _params: object) -> None:
+    context.trace_request_ctx.comes(asyncio.get_running_loop().time())
+
+
 class _Sent:
     """Times one attempt and reports it to the observer, whatever its end."""
 
-    def __init__(self, call: Any, started: Attempt, observe: Observer | None) -> None:
-        self._call, self._started, self._observe = call, started, observe
+    def __init__(self, call: Any, started: Attempt, turn: _Turn, observe: Observer | None) -> None:
+        self._call, self._started, self._turn, self._observe = call, started, turn, observe
         self._began = asyncio.get_running_loop().time()
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
@@ -146,8 +179,9 @@ class _Sent:
 
     def _report(self, status: int) -> None:
         if self._observe:
-            seconds = asyncio.get_running_loop().time() - self._began
-            self._observe(self._started._replace(status=status, seconds=seconds))
+            now = asyncio.get_running_loop().time()
+            self._turn.comes(now)
+            self._observe(self._started._replace(status=status, seconds=now - self._began, queued=self._turn.seconds))
 
 
 def _decode(answer: aiohttp.ClientResponse, content: bytes) -> Any:

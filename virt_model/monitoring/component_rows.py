@@ -18,6 +18,7 @@ _REQUEST_BUCKETS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0,
     45.0, 60.0,
 )  # fmt: skip
+_TURN_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 #: from a hundred microseconds: what waits shorter waits for nothing
 _QUEUE_BUCKETS: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 
@@ -62,6 +63,12 @@ REST_CLIENT: Final = (
         name="kubevirt_rest_client_request_latency_seconds", kind=Kind.HISTOGRAM,
         doc="Seconds until the Kubernetes API began to answer, by verb and by URL with its names left out.",
         labels=("verb", "url"), components=EVERYWHERE, buckets=_REQUEST_BUCKETS,
+    ),
+    Row(
+        name="kubevirt_rest_client_rate_limiter_duration_seconds", kind=Kind.HISTOGRAM,
+        doc="Seconds that a request waited here for its turn to be sent: there is no rate limit, but at most "
+        "100 requests and watches are under way at once.",
+        labels=("verb", "url"), components=EVERYWHERE, buckets=_TURN_BUCKETS,
     ),
 )  # fmt: skip
 

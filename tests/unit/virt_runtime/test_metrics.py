@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.fakes.kube import fake_kube
 from virt_model.monitoring.component_rows import REST_CLIENT, WORKQUEUE
@@ -14,6 +18,7 @@ from virt_runtime.metrics import Metrics
 from virt_runtime.queue import WorkQueue
 from virt_runtime.queue_metrics import QueueMeter
 from virt_runtime.resources import NODES, PODS
+from virt_runtime.transport import Attempt
 
 TABLE = (
     Row(name="x_total", kind=Kind.COUNTER, doc="Things\\\nof all kinds.", labels=("kind", "where")),
@@ -102,6 +107,33 @@ async def test_client_requests_are_counted() -> None:
     assert f'{name}{{code="200",method="GET",host="{host}",resource="pods",verb="LIST"}} 1' in shown
     latency = "kubevirt_rest_client_request_latency_seconds_count"
     assert f'{latency}{{verb="LIST",url="/api/v1/namespaces/{{namespace}}/pods"}} 1' in shown
+    turn = "kubevirt_rest_client_rate_limiter_duration_seconds_bucket"
+    assert f'{turn}{{verb="LIST",url="/api/v1/namespaces/{{namespace}}/pods",le="0.005"}} 1' in shown
+
+
+async def test_who_waits_for_a_turn_is_seen_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virt_runtime.transport.AT_ONCE", 1)
+    attempts: list[Attempt] = []
+    came, may_end = asyncio.Event(), asyncio.Event()
+
+    async def answer(_request: web.Request) -> web.Response:
+        came.set()
+        await may_end.wait()
+        return web.json_response({"kind": "PodList", "metadata": {}, "items": []})
+
+    app = web.Application()
+    app.router.add_get("/api/v1/namespaces/{ns}/pods", answer)
+    async with TestServer(app) as server:
+        access = Access(server=str(server.make_url("")).rstrip("/"), tls=None)
+        async with KubeClient.over(access, observe=attempts.append) as client:
+            first = asyncio.create_task(client.list(PODS, "first"))
+            second = asyncio.create_task(client.list(PODS, "second"))
+            await came.wait()
+            may_end.set()
+            await asyncio.gather(first, second)
+    one, other = attempts
+    assert one.path.endswith("first/pods") and one.queued == 0.0
+    assert 0.0 < other.queued < other.seconds
 
 
 @pytest.mark.parametrize(
