@@ -27,6 +27,7 @@ from virt_handler.adapters.migration_relay import MigrationRelays
 from virt_handler.adapters.migrations import Migrations, Relays
 from virt_handler.adapters.node import Heartbeat, facts_of_image
 from virt_handler.adapters.observer import Observer, vmi_uid_of
+from virt_handler.adapters.panics import Panics
 from virt_handler.adapters.peers import Peers
 from virt_handler.adapters.records import Records
 from virt_handler.adapters.sockets import SocketFinder
@@ -118,7 +119,7 @@ class Node:
         self.agent = Agent(
             kube=kube, recorder=self._recorder, queue=self._queue, observer=self.observer, finder=self._finder,
             records=self._records, clock=clock, settings=settings, migrations=Migrations(kube, settings, relays),
-            may_run_until=lambda: self._lease.until,
+            panics=Panics(metrics), may_run_until=lambda: self._lease.until,
         )  # fmt: skip
         self.actions = GuestActions(self.agent.running_guest, self._recorder)
         metrics.gauge("kubevirt_virt_handler_ready_status").labels().set_function(lambda: self.unhealthy() is None)

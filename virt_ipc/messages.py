@@ -185,6 +185,15 @@ class MigrationReport(Message, frozen=True, kw_only=True):
     """The guest was made to stand still, so that the rest can be sent."""
 
 
+class PanicReport(Message, frozen=True, kw_only=True):
+    """A guest has said that its kernel panicked."""
+
+    kind: Name = ""
+    """In QEMU's word, `hyper-v`; empty where the device says no more than that it happened."""
+    arguments: Annotated[list[Name], msgspec.Meta(max_length=5)] = []
+    """Of `hyper-v`, in hexadecimal: the code of the bug check and its four parameters."""
+
+
 class DomainReport(Message, frozen=True, kw_only=True):
     """The whole known state of the domain at one moment. A later report replaces an earlier one."""
 
@@ -205,6 +214,8 @@ class DomainReport(Message, frozen=True, kw_only=True):
     paused_on_volume: Name = ""
     """The volume whose I/O error paused the guest."""
     paused_on_no_space: bool = False
+    panic: PanicReport | None = None
+    """What the guest said before it ended; None where it did not panic, or could not say so."""
     guest_rebooted: int = 0
     """How often the guest has reset since the domain started."""
     interfaces: Annotated[list[InterfaceReport], msgspec.Meta(max_length=64)] = []

@@ -60,7 +60,6 @@ SPEC: tuple[Row, ...] = (
     Row(_DEVICES + "filesystems", "virtiofs"),
     Row(_DEVICES + "gpus", "GPUs"),
     Row(_DEVICES + "hostDevices", "host devices"),
-    Row(_DEVICES + "panicDevices", "panic devices"),
     Row(_DEVICES + "sound", "sound"),
     Row(_DEVICES + "tpm", "a TPM"),
     # disks

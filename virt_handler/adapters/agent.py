@@ -18,6 +18,7 @@ from virt_handler.adapters.guest import Guest
 from virt_handler.adapters.launcher_settings import LauncherSettings
 from virt_handler.adapters.migrations import Migrations
 from virt_handler.adapters.observer import Observer
+from virt_handler.adapters.panics import Panics
 from virt_handler.adapters.records import Record, Records
 from virt_handler.adapters.session import Session
 from virt_handler.adapters.sockets import SocketFinder
@@ -46,7 +47,7 @@ class Agent:
     def __init__(
         self, *, kube: KubeClient, recorder: EventRecorder, queue: WorkQueue, observer: Observer,
         finder: SocketFinder, records: Records, settings: LauncherSettings, clock: Clock, migrations: Migrations,
-        may_run_until: Callable[[], float],
+        panics: Panics, may_run_until: Callable[[], float],
     ) -> None:  # fmt: skip
         """`may_run_until()`: how long guests with a watchdog may run, by CLOCK_BOOTTIME."""
         self._kube, self._recorder, self._queue, self._observer = kube, recorder, queue, observer
@@ -66,6 +67,7 @@ class Agent:
             steps.Forget: self._forget,
             steps.WriteStatus: self._write_status,
             steps.Tell: self._tell,
+            steps.CountPanic: panics.count,
             **migrations.performers(),
         }
 

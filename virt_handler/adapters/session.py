@@ -12,12 +12,12 @@ import msgspec
 
 from virt_handler.adapters.guest_answers import camel
 from virt_handler.adapters.safe_path import by_descriptor
-from virt_handler.plan.domain import Domain, Migration, Nic, Stage
+from virt_handler.plan.domain import Domain, Migration, Nic, Panic, Stage
 from virt_handler.plan.guest_agent import Access, Agent, Card
 from virt_ipc.agent import AccessReport, AgentReport
 from virt_ipc.client import LauncherClient
 from virt_ipc.errors import IpcError
-from virt_ipc.messages import DomainReport, HelloRequest, MigrationReport
+from virt_ipc.messages import DomainReport, HelloRequest, MigrationReport, PanicReport
 from virt_model.migration_progress import Progress
 
 HANDLER_VERSION = "v0.1.0"
@@ -119,7 +119,7 @@ def domain_of(report: DomainReport) -> Domain:
         interfaces=tuple(Nic(name=nic.name, mac=nic.mac, queues=nic.queues, link_up=nic.link_up)
                          for nic in report.interfaces),
         disks=tuple((disk.name, disk.target) for disk in report.disks), error=report.error,
-        migration=_migration_of(report.migration), guarded=report.guarded,
+        migration=_migration_of(report.migration), guarded=report.guarded, panic=_panic_of(report.panic),
     )  # fmt: skip
 
 
@@ -133,6 +133,10 @@ def _agent_of(report: AgentReport | None) -> Agent | None:
         cards=tuple(Card(name=nic.name, mac=nic.mac, addresses=tuple(nic.addresses)) for nic in report.nics),
         frozen=report.frozen,
     )
+
+
+def _panic_of(report: PanicReport | None) -> Panic | None:
+    return None if report is None else Panic(kind=report.kind, arguments=tuple(report.arguments))
 
 
 def _access_of(report: AccessReport | None) -> Access | None:

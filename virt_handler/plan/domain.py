@@ -5,6 +5,7 @@ The launcher is not trusted: its report is bounded where it arrives, and here on
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +17,9 @@ from virt_model.phases import DomainStatus, Phase, phase_of_domain
 
 _WORDS = {"postcopyfailed": "postcopy-failed", "fromsnapshot": "from-snapshot"}
 DEFAULT_GRACE_SECONDS = 30
+_UNKNOWN = "unknown"
+_KINDS = ("hyper-v", "s390", "tdx")
+_CODE = re.compile("0x[0-9a-f]{1,16}")
 
 
 class Nic(Struct, frozen=True, kw_only=True):
@@ -53,6 +57,27 @@ class Migration(Struct, frozen=True, kw_only=True):
     """At the source, once libvirt knows of some."""
 
 
+class Panic(Struct, frozen=True, kw_only=True):
+    """The guest's kernel has panicked, and said so."""
+
+    kind: str = ""
+    arguments: tuple[str, ...] = ()
+    """Hexadecimal; the first is the code of the bug check."""
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Type and code, as the metric has them."""
+        code = self.arguments[0] if self.arguments else ""
+        return self.kind if self.kind in _KINDS else _UNKNOWN, code if _CODE.fullmatch(code) else _UNKNOWN
+
+    @property
+    def message(self) -> str:
+        """As the Event has it."""
+        if self.arguments:
+            return "GuestPanicked: " + ", ".join(f"'{each}'" for each in self.arguments)
+        return f"GuestPanicked: type={self.kind}" if self.kind else "GuestPanicked"
+
+
 class Domain(Struct, frozen=True, kw_only=True):
     """The latest report. `absent` means that this launcher has not made a domain yet."""
 
@@ -68,6 +93,7 @@ class Domain(Struct, frozen=True, kw_only=True):
     """Its user wants it paused; None where the launcher cannot say."""
     paused_on_volume: str = ""
     paused_on_no_space: bool = False
+    panic: Panic | None = None
     interfaces: tuple[Nic, ...] = ()
     disks: tuple[tuple[str, str], ...] = ()
     """(volume, target)."""

@@ -33,6 +33,7 @@ from virt_handler.plan.steps import (
     Ask,
     CloseRelay,
     Connect,
+    CountPanic,
     Dismiss,
     Forget,
     Kill,
@@ -151,9 +152,16 @@ def _record_end(seen: Observed, phase: Phase) -> Plan:
     stopped = Tell("Normal", "Stopped", "The VirtualMachineInstance was shut down.")
     dismissal = (Tell("Normal", "Deleted", "Signaled Deletion"),) if seen.launcher is Launcher.CONNECTED else ()
     died = (Tell("Warning", "LauncherFailed", sudden_end.cause(seen.pod)),) if _died(seen) else ()
-    told = (*dismissal, *died, crashed) if end is Phase.FAILED else (*dismissal, stopped)
+    panicked = _panicked(seen.domain)
+    told = (*dismissal, *died, *panicked, crashed) if end is Phase.FAILED else (*dismissal, stopped)
     ended = status.with_readiness(status.ended(seen.vmi, end, seen.wall), seen.pod, seen.wall)
     return Plan((WriteStatus(ended), *told))
+
+
+def _panicked(domain: Domain | None) -> tuple[Action, ...]:
+    if domain is None or domain.panic is None:
+        return ()
+    return (CountPanic(*domain.panic.labels), Tell("Warning", "GuestPanicked", domain.panic.message))
 
 
 def _died(seen: Observed) -> bool:

@@ -181,9 +181,16 @@ class Tell(Struct, frozen=True, tag=True):
     message: str
 
 
+class CountPanic(Struct, frozen=True, tag=True):
+    """The guest's kernel has panicked: one more, of this type and with this code."""
+
+    kind: str
+    code: str
+
+
 Action = (
     Ask | Connect | SetUpNetwork | Sync | Wind | Resume | Signal | Kill | Dismiss | Forget | WriteStatus | Tell
-    | OpenRelay | Receive | Migrate | AbortMigration | CompleteMigration | HandOver | TakeOver | CloseRelay
+    | OpenRelay | Receive | Migrate | AbortMigration | CompleteMigration | HandOver | TakeOver | CloseRelay | CountPanic
 )  # fmt: skip
 
 

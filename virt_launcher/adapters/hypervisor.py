@@ -5,23 +5,34 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import libvirt
+import libvirt_qemu
 import msgspec
 
 from api.access import AccessCredential
 from virt_ipc.agent import AccessReport, AgentReport
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import DomainReport, DomainStats, MigrateRequest, MigrationReport, MigrationStage, Reason, Status
-from virt_launcher.adapters import stats, words
+from virt_ipc.messages import (
+    DomainReport,
+    DomainStats,
+    MigrateRequest,
+    MigrationReport,
+    MigrationStage,
+    PanicReport,
+    Reason,
+    Status,
+)
+from virt_launcher.adapters import domains, stats, words
 from virt_launcher.adapters.departure import Departure
 from virt_launcher.adapters.dirty_rate import DirtyRate
 from virt_launcher.adapters.guest_agent import GuestAgent
-from virt_launcher.adapters.log import log, warn
-from virt_launcher.plan import alias, departure
+from virt_launcher.adapters.log import log
+from virt_launcher.plan import alias, departure, panic
 
-MAX_MESSAGE = 1500
-"""Characters of a libvirt error that go to a user."""
+PANICKED = "GUEST_PANICKED"
+"""QEMU's own event: libvirt's says that it happened, and not what the guest told."""
 
 
 class Hypervisor:
@@ -61,7 +72,7 @@ class Hypervisor:
         try:
             domain = self._connection.createXML(xml, flags)
         except libvirt.libvirtError as error:
-            raise LauncherRefused(f"libvirt: {_text(error)}") from error
+            raise LauncherRefused(f"libvirt: {domains.text(error)}") from error
         return self._take(domain, paused)
 
     def adopt(self, name: str, *, paused: bool) -> DomainReport:
@@ -69,7 +80,7 @@ class Hypervisor:
         try:
             return self._take(self._connection.lookupByName(name), paused)
         except libvirt.libvirtError as error:
-            raise LauncherRefused(f"libvirt: {_text(error)}") from error
+            raise LauncherRefused(f"libvirt: {domains.text(error)}") from error
 
     def depart(self, request: MigrateRequest, tell: Callable[[MigrationReport], None]) -> Departure:
         """Begin to send the guest away. Raises LauncherRefused where there is none."""
@@ -90,7 +101,7 @@ class Hypervisor:
             self._domain = domain
             self._agent = GuestAgent(domain, self._agent_said)
             self._dirty_rate = DirtyRate(domain)
-            self._report = msgspec.structs.replace(_first_report(domain), held=held)
+            self._report = msgspec.structs.replace(domains.first_report(domain), held=held)
             if self._report.agent_connected:
                 self._agent.appeared()
             self._look()
@@ -102,7 +113,7 @@ class Hypervisor:
 
     def kill(self) -> None:
         """SIGTERM to QEMU, so that it writes back what it holds; SIGKILL when it does not go."""
-        self._act(_destroy)
+        self._act(domains.destroy)
 
     def pause(self) -> None:
         """Stop the vCPUs, unless they stand; they stand when a migration has ended, too. Raises LauncherRefused."""
@@ -164,7 +175,7 @@ class Hypervisor:
             moving = self._departure.counters if self._departure is not None else {}
             found = stats.read(self._connection, self._domain, self._dirty_rate, moving)
         except libvirt.libvirtError as error:
-            raise LauncherRefused(f"libvirt: {_text(error)}") from error
+            raise LauncherRefused(f"libvirt: {domains.text(error)}") from error
         with self._beginning:
             if self._departure is None or self._departure.over:
                 self._dirty_rate.measure()
@@ -178,7 +189,7 @@ class Hypervisor:
             self._connection.domainListGetStats([self._domain], libvirt.VIR_DOMAIN_STATS_IOTHREAD, 0)
         except libvirt.libvirtError as error:
             if error.get_error_code() == libvirt.VIR_ERR_OPERATION_TIMEOUT:
-                raise LauncherRefused(f"libvirt: {_text(error)}") from error
+                raise LauncherRefused(f"libvirt: {domains.text(error)}") from error
 
     def _act(self, call: Callable[[libvirt.virDomain], object]) -> None:
         """Do it to the running domain; nothing where there is none any more."""
@@ -192,7 +203,7 @@ class Hypervisor:
                 self._look()
                 if self._end is not None:
                     return
-            raise LauncherRefused(f"libvirt: {_text(error)}") from error
+            raise LauncherRefused(f"libvirt: {domains.text(error)}") from error
 
     def _look(self) -> None:
         """Ask libvirt for the state. What cannot be asked any more has ended; the event says how, if it came yet."""
@@ -222,6 +233,7 @@ class Hypervisor:
             (libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, _on_job_completed),
         ):
             connection.domainEventRegisterAny(None, event, callback, None)
+        libvirt_qemu.qemuMonitorEventRegister(connection, None, PANICKED, self._on_panic, None)
 
     def _on_lifecycle(self, _conn: object, _dom: object, event: int, detail: int, _opaque: object) -> None:
         if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
@@ -229,9 +241,9 @@ class Hypervisor:
                 self._end = words.END.get(detail, Reason.UNKNOWN)
                 self._set(status=Status.SHUTOFF, reason=self._end, agent_connected=False)
             return
-        if event == libvirt.VIR_DOMAIN_EVENT_RESUMED:
-            self._set(paused_on_volume="", paused_on_no_space=False)
         self._look()
+        if event == libvirt.VIR_DOMAIN_EVENT_RESUMED and self._report.reason is not Reason.IO_ERROR:
+            self._set(paused_on_volume="", paused_on_no_space=False)  # else the disk has failed again since
 
     def _on_reboot(self, _conn: object, _dom: object, _opaque: object) -> None:
         self._set(guest_rebooted=self._report.guest_rebooted + 1)
@@ -249,6 +261,11 @@ class Hypervisor:
     def _access_said(self, report: AccessReport) -> None:
         self._set(access=report)
 
+    def _on_panic(self, _conn: object, _dom: object, _event: str, *rest: Any) -> None:
+        """`rest` are seconds, microseconds, and what QEMU says."""
+        said = panic.told(rest[2])
+        self._set(panic=PanicReport(kind=said.kind, arguments=list(said.arguments)))
+
     def _on_io_error(
         self, _conn: object, _dom: object, _path: str, device: str, action: int, why: str, _opaque: object
     ) -> None:
@@ -261,30 +278,6 @@ def _on_job_completed(_conn: object, _dom: object, stats: dict[str, int], _opaqu
     log("what the migration took", **departure.outcome(stats))
 
 
-def _first_report(domain: libvirt.virDomain) -> DomainReport:
-    try:
-        live = words.Live.read(domain.XMLDesc())
-    except libvirt.libvirtError as error:
-        warn(f"the guest ended at once: {_text(error)}")
-        return DomainReport()
-    return DomainReport(
-        machine_type=live.machine,
-        agent_connected=live.agent_connected,
-        interfaces=live.interfaces,
-        disks=live.disks,
-    )
-
-
-def _destroy(domain: libvirt.virDomain) -> None:
-    try:
-        domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-            return
-        warn(f"QEMU did not end on SIGTERM: {_text(error)}")
-        domain.destroy()
-
-
 def _turn() -> None:
     while True:
         libvirt.virEventRunDefaultImpl()
@@ -292,7 +285,3 @@ def _turn() -> None:
 
 def _drop(_context: object, _error: object) -> None:
     """libvirt would print every error to stderr, also those that we handle."""
-
-
-def _text(error: libvirt.libvirtError) -> str:
-    return str(error.get_error_message() or error)[:MAX_MESSAGE]

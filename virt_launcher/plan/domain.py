@@ -17,6 +17,7 @@ from virt_launcher.plan import (
     input,
     interface,
     memory,
+    panic,
     pci,
     redirection,
     rng,
@@ -76,6 +77,7 @@ def devices(given: Given) -> Element:
         watchdog.watchdog(given, at),
         balloon.balloon(given, at),
         rng.rng(given, at),
+        panic.panics(given),
     )
 
 

@@ -52,7 +52,6 @@ def _devices(domain: DomainSpec) -> Mapping[str, object]:
         "devices.filesystems": devices.filesystems,
         "devices.gpus": devices.gpus,
         "devices.hostDevices": devices.host_devices,
-        "devices.panicDevices": devices.panic_devices,
         "devices.sound": devices.sound,
         "devices.tpm": devices.tpm and devices.tpm.enabled is not False,
         "devices.downwardMetrics": devices.downward_metrics,

@@ -197,6 +197,13 @@ MACHINES: Final = (
         description=f"{_THIS_VM} has had less than 3% of its memory left for half an hour and does not swap.",
         severity=_INFO, hold="30m",
     ),
+    Alert(
+        name="VMNonRecoverableOSPanic",
+        expr=_with_vm("sum by (name, namespace) (increase(kubevirt_vmi_guest_os_panic_total[24h])) > 5"),
+        summary="The kernel of a guest panics again and again.",
+        description=f"{_THIS_VM} has panicked more than five times within a day; its events hold what it said.",
+        severity=_CRITICAL, hold="1m",
+    ),
     *(
         Alert(
             name="GuestFilesystemAlmostOutOfSpace", expr=_with_vm(f"({_FILLED} {range_})"),

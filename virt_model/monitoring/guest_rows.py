@@ -121,6 +121,15 @@ MIGRATION: Final = tuple(
     )
 )
 
+PANICS: Final = (
+    Row(
+        name="kubevirt_vmi_guest_os_panic_total", kind=_COUNTER,
+        doc="Guests that ended because their kernel panicked, as their panic device told. The code is that of a "
+        "Hyper-V bug check, or `unknown`.",
+        labels=("namespace", "name", "type", "bugcheck_code"), when=When.SOMETIMES, components=(Component.HANDLER,),
+    ),
+)  # fmt: skip
+
 LAUNCHERS: Final = (
     Row(
         name="podvirt_virt_handler_launchers", kind=_GAUGE, doc="Launchers that this virt-handler is in touch with.",
@@ -133,4 +142,4 @@ LAUNCHERS: Final = (
     ),
 )  # fmt: skip
 
-ROWS: Final = (*CPU, *MEMORY, *NETWORK, *STORAGE, *AGENT, *MIGRATION, *LAUNCHERS)
+ROWS: Final = (*CPU, *MEMORY, *NETWORK, *STORAGE, *AGENT, *MIGRATION, *PANICS, *LAUNCHERS)

@@ -124,6 +124,12 @@ OFFENCES = [
         "watchdog action 'x' is not one of: [poweroff reset shutdown]",
     ),
     (
+        {"spec.domain.devices.panicDevices": [{"model": "isa"}, {}, {"model": "siren"}]},
+        INVALID,
+        "spec.domain.devices.panicDevices[2].model",
+        "invalid PanicDeviceModel(siren)",
+    ),
+    (
         {"spec.domain.features.hyperv.synictimer": {}, "spec.domain.clock.timer.hyperv.present": False},
         INVALID,
         "spec.domain.features.hyperv.synictimer",

@@ -10,7 +10,7 @@ import pytest
 
 from virt_handler.adapters.guest import Guest
 from virt_handler.plan import steps, sudden_end
-from virt_handler.plan.domain import Domain
+from virt_handler.plan.domain import Domain, Panic
 from virt_handler.plan.guest import plan
 from virt_handler.plan.steps import Launcher, Network, Observed
 from virt_model.phases import Phase
@@ -130,6 +130,21 @@ def test_how_a_guest_ends() -> None:
     assert ended_as(killed) == "Failed" and ended_as(killed, terminationGracePeriodSeconds=0) == "Succeeded"
     assert ended_as(Domain(status="shutoff", reason="crashed")) == "Failed"
     assert ended_as(Domain(status="running"), Launcher.DEAD) == ended_as(None, Launcher.DEAD) == "Failed"
+
+
+def test_a_panic_is_counted_and_told_once_its_end_is_recorded() -> None:
+    blue = Panic(kind="hyper-v", arguments=("0x7e", "0x1", "0x0", "0x0", "0x0"))
+    ended = Domain(status="shutoff", reason="crashed", panic=blue)
+    _, *told = plan(seen(vmi=vmi("Running"), domain=ended)).actions
+    assert steps.CountPanic(kind="hyper-v", code="0x7e") in told
+    assert steps.Tell("Warning", "GuestPanicked", "GuestPanicked: '0x7e', '0x1', '0x0', '0x0', '0x0'") in told
+    assert "CountPanic" not in kinds(seen(vmi=vmi("Failed"), domain=ended))
+
+
+def test_what_a_launcher_says_of_a_panic_makes_few_series() -> None:
+    assert Panic().labels == ("unknown", "unknown") and Panic().message == "GuestPanicked"
+    assert Panic(kind="siren", arguments=("0x7e; drop",)).labels == ("unknown", "unknown")
+    assert Panic(kind="tdx").labels == ("tdx", "unknown") and Panic(kind="tdx").message == "GuestPanicked: type=tdx"
 
 
 def test_the_kubelet_has_a_moment_to_say_how_a_launcher_died() -> None:

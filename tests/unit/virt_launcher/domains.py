@@ -142,6 +142,7 @@ def _kitchen() -> Given:
                     {"name": "v", "type": "tablet", "bus": "virtio"},
                 ],
                 "watchdog": {"name": "w", "i6300esb": {"action": "poweroff"}},
+                "panicDevices": [{"model": "pvpanic"}, {"model": "isa"}, {"model": "hyperv"}],
                 "autoattachSerialConsole": False,
                 "autoattachMemBalloon": False,
                 "autoattachGraphicsDevice": False,

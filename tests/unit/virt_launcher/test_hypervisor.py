@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.unit.virt_launcher.conftest import Embedded
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import Reason, Status
+from virt_ipc.messages import PanicReport, Reason, Status
 from virt_launcher.plan import dirty_rate
 
 XML = """
@@ -21,6 +22,9 @@ XML = """
   <devices><controller type='usb' model='none'/><memballoon model='none'/></devices>
 </domain>
 """
+
+PANICS = bytes.fromhex("ba0505 b001 ee f4 ebfd")
+"""A boot sector's program: 1 goes to the port of the panic device, and then nothing more."""
 
 
 def test_a_life(embedded: Embedded) -> None:
@@ -53,3 +57,13 @@ def test_a_life(embedded: Embedded) -> None:
     with pytest.raises(LauncherRefused):
         hypervisor.stats()
     assert {report.reason for report in seen.reports if report.status is Status.SHUTOFF} == {Reason.DESTROYED}
+
+
+def test_a_panic_is_told_and_ends_the_guest(embedded: Embedded, tmp_path: Path) -> None:
+    hypervisor, seen = embedded.hypervisor, embedded.seen
+    disk = tmp_path / "boots.img"
+    disk.write_bytes(PANICS.ljust(510, b"\0") + b"\x55\xaa" + bytes(1 << 20))
+    device = f"<disk type='file'><source file='{disk}'/><target dev='sda' bus='sata'/></disk><panic model='isa'/>"
+    hypervisor.create(XML.replace("ns_a", "ns_b").replace("</devices>", f"{device}</devices>"), paused=False)
+    seen.wait(Status.SHUTOFF, Reason.CRASHED)
+    assert seen.reports[-1].panic == PanicReport()

@@ -1,4 +1,4 @@
-"""What an amd64 guest can have: its video cards, its watchdog, and Hyper-V enlightenments that stand on each other.
+"""What an amd64 guest can have: video, watchdog, panic devices, Hyper-V enlightenments that stand on each other.
 
 Asked of a VMI alone: a template may become one of another architecture. The defaults switch on what an enlightenment
 needs, so that only what somebody switched off himself is in the way.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from virt_api.plan.causes import NOT_SUPPORTED
 from virt_api.plan.defaults.features import NEEDS
-from virt_api.plan.reading import flag, has, text
+from virt_api.plan.reading import flag, has, numbered, text
 from virt_api.plan.rule import Offences, Rule, Subject, once
 
 WATCHDOG_ACTIONS = ("poweroff", "reset", "shutdown")
+PANIC_MODELS = ("hyperv", "isa", "pvpanic")
 VIDEO_TYPES = ("vga", "cirrus", "virtio", "ramfb", "bochs")
 
 
@@ -35,6 +36,13 @@ def _unknown_watchdog_action(subject: Subject) -> Offences:
     action = text(subject.spec, "domain", "devices", "watchdog", "i6300esb", "action")
     if _on_amd64(subject) and action and action not in WATCHDOG_ACTIONS:
         yield {"action": action}
+
+
+def _unknown_panic_model(subject: Subject) -> Offences:
+    for index, device in numbered(subject.spec, "domain", "devices", "panicDevices"):
+        model = text(device, "model")
+        if model and model not in PANIC_MODELS:
+            yield {"index": index, "model": model}
 
 
 def _groundless(subject: Subject) -> Offences:
@@ -74,6 +82,11 @@ AMD64 = (
         _unknown_watchdog_action,
         "{at}.domain.devices.watchdog.i6300esb.action",
         "watchdog action '{action}' is not one of: [poweroff reset shutdown]",
+    ),
+    Rule(
+        _unknown_panic_model,
+        "{at}.domain.devices.panicDevices[{index}].model",
+        "invalid PanicDeviceModel({model})",
     ),
     Rule(
         _unknown_video,
