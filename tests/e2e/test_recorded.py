@@ -9,16 +9,18 @@ import pytest
 
 from tests.e2e.harness.cluster import Cluster
 from tests.e2e.harness.evidence import collect
-from tests.e2e.harness.replay import Recording, Replay
+from tests.e2e.harness.recording import Recording
+from tests.e2e.harness.replay import Replay
 from tests.e2e.harness.tracks import Gap, gaps, tracks
 from tests.e2e.harness.waiting import until
-from tests.e2e.harness.watching import Watching
-from tests.e2e.recorded_differences import BARE, ENDS_OTHERWISE, LEFT_OUT, NOT_REPLAYED, argued
+from tests.e2e.harness.watching import MIGRATIONS, Watching
+from tests.e2e.recorded_differences import BARE, ENDS_OTHERWISE, HELD, LEFT_OUT, NOT_REPLAYED, argued
 from tests.unit.virt_controller.recorded import RECORDED, events, needs_recordings
 
 pytestmark = needs_recordings
 SCENARIOS = (
     "10-live-update",
+    "04-migration",
     "02-vmi-poweroff",
     "12-variants",
     "01-vm-lifecycle",
@@ -43,7 +45,7 @@ def played(cluster: Cluster, name: str) -> list[str]:
     script = recording(name)
     left_out = LEFT_OUT.get(name, {})
     try:
-        with Watching(cluster, namespace) as watching:
+        with Watching(cluster, namespace, MIGRATIONS) as watching:
             replay = Replay(
                 cluster,
                 namespace,
@@ -52,6 +54,7 @@ def played(cluster: Cluster, name: str) -> list[str]:
                 left_out=frozenset(left_out),
                 otherwise=ENDS_OTHERWISE.get(name, frozenset()),
                 bare=BARE.get(name, frozenset()),
+                held=HELD.get(name, frozenset()),
                 skips=_plugs,
             )
             replay.run()

@@ -60,3 +60,25 @@ def test_each_entry_that_one_side_has_alone_is_a_gap() -> None:
     assert len(gaps(theirs, {})) == 5
     swapped = gaps({track: ["a", "b"]}, {track: ["b", "a"]})
     assert {each.only for each in swapped} == {"theirs", "ours"}, "the order counts"
+
+
+def migration(name: str, phase: str, type_: str = "MODIFIED", **state: Any) -> Json:
+    thing = {"kind": "VirtualMachineInstanceMigration", "metadata": {"name": name}}
+    return {"type": type_, "object": {**thing, "status": {"phase": phase, "migrationState": state}}}
+
+
+def test_of_a_migration_is_kept_how_it_went_once_it_is_over() -> None:
+    found = tracks(
+        [
+            migration("kubevirt-migrate-vm-x7k2p", "Running", sourcePod="a", completed=False),
+            migration("kubevirt-migrate-vm-x7k2p", "Succeeded", sourcePod="b", completed=True, mode="PreCopy"),
+        ],
+        "here-1",
+    )
+    assert {track.aspect: line for track, line in found.items()} == {
+        "phase": ["Running", "Succeeded"],
+        "how sourcePod": ["there"],
+        "how completed": ["true"],
+        "how mode": ['"PreCopy"'],
+    }
+    assert {track.name for track in found} == {"<migration>"}

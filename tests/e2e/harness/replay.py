@@ -6,7 +6,7 @@ recording must stand as they stood there, and a guest that is asked to shut down
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,79 +14,28 @@ from .cluster import Cluster, Result
 from .console import Console
 from .guests import AGENT, TINY
 from .launchers import LAUNCHER, QEMU, kill_in_launcher
-from .tracks import Tracks, plain, shown, tracks
+from .recording import Recording
+from .tracks import GONE, MIGRATION, VM, VMI, plain, shown
 from .waiting import until
 from .watching import Watching
 
 Json = dict[str, Any]
-VM, VMI = "VirtualMachine", "VirtualMachineInstance"
-
-#: seconds for which an object had not changed in the recording when it counts as standing still
-STILL = 2.0
-#: the same for what is on its way to another look
-PASSING = {"Starting": 10.0, "Pending": 10.0, "Scheduling": 10.0, "Scheduled": 10.0}
 #: seconds for a step to be done on a machine that boots many guests at once
 PATIENCE = 180.0
 _LAUNCHER_POD = "virt-launcher-"
 _POD = re.compile(r"\bvirt-launcher-[a-z0-9.-]*[a-z0-9]\b")
 _WITH_AGENT = "localhost/guest:agent"
 _CONDITION = re.compile(r"reached: (vmi?) (\S+) condition (\w+)=(\w+)")
+_OVER = re.compile(r" done after ")
 _GUESTS = re.compile(r"localhost/guest:\w+")
 _ASKED = ("stop", "restart", "soft-reboot", "delete")  # what only a guest that has booted obeys
 
 
 @dataclass
-class Recording:
-    """What was seen (`events`, with `t` in seconds) and done (`commands`) in one namespace of the original."""
-
-    name: str
-    events: list[Json]
-    commands: list[Json]
-
-    @property
-    def namespace(self) -> str:
-        return f"rec-{self.name}"
-
-    @property
-    def sweep(self) -> float:
-        """When the recorder removed whatever was left; the scenario ends before it."""
-        return next(each["t"] for each in self.commands if "--all" in each.get("argv", ()))
-
-    def tracks(self) -> Tracks:
-        return tracks((each for each in self.events if each["t"] < self.sweep), self.namespace)
-
-    def standing(self, moment: float) -> Iterator[tuple[str, str, tuple[str, str]]]:
-        """(kind, name, how it looked) of each VM and VMI that stood still at that moment.
-
-        What a command had named since its last change may have been about to move.
-        """
-        last: dict[tuple[str, str], tuple[float, tuple[str, str]]] = {}
-        for event in self.events:
-            thing = event["object"]
-            if event["t"] < moment and thing["kind"] in (VM, VMI):
-                look = shown(thing, event["type"] == "DELETED")
-                key = thing["kind"], thing["metadata"]["name"]
-                if key not in last or last[key][1] != look:
-                    last[key] = event["t"], look
-        for (kind, name), (since, look) in last.items():
-            if moment - since >= PASSING.get(look[0], STILL) and not self._named_within(name, since, moment):
-                yield kind, name, look
-
-    def _named_within(self, name: str, since: float, until: float) -> bool:
-        return any(since < each["t"] < until and name in each.get("argv", ()) for each in self.commands)
-
-    def vmi_of_pod(self, pod: str) -> str:
-        for event in self.events:
-            thing = event["object"]
-            if thing["kind"] == "Pod" and thing["metadata"]["name"] == pod:
-                return str(thing["metadata"]["labels"]["vm.kubevirt.io/name"])
-        raise LookupError(f"{pod} is not in the recording {self.name}")
-
-
-@dataclass
 class Replay:
     """`left_out`, `otherwise` and `bare` name objects: which are not there, which may stand otherwise than recorded,
-    and which get a guest without a disk, because nobody asks anything of it.
+    and which get a guest without a disk, because nobody asks anything of it; `held` are migrations whose targets shall
+    find no place. A node is cordoned in the same way, for this scenario alone: others are played at the same time.
 
     `skips` says for a command whether it is one that has no meaning here.
     """
@@ -98,8 +47,11 @@ class Replay:
     left_out: frozenset[str] = frozenset()
     otherwise: frozenset[str] = frozenset()
     bare: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
     skips: Callable[[list[str]], bool] = lambda words: False
     answers: list[str] = field(default_factory=list)  # what was answered otherwise than in the recording
+    _cordoned: bool = False
+    _moves: int = 0  # migrations that were asked for
     _booted: set[str] = field(default_factory=set)  # uids of VMIs whose guests have been logged into
     _killed: dict[str, str] = field(default_factory=dict)  # VMI name to the uid that the last command ended
 
@@ -139,6 +91,8 @@ class Replay:
             until(note, lambda: self._claims(VM if kind == "vm" else VMI, name, type_) == wanted, PATIENCE)
             return
         name = note.removeprefix("reached: ").split()[0]
+        if _OVER.search(note):
+            until(note, self._moves_are_over, PATIENCE)
         if "recreated" not in note and not note.startswith("reached: new vmi"):
             return
         name = name if name in self._killed else next(reversed(self._killed))
@@ -150,6 +104,17 @@ class Replay:
 
         until(f"vmi {name} recreated", replaced, PATIENCE)
 
+    def _moves_are_over(self) -> bool:
+        seen = self._migrations()
+        return len(seen) == self._moves and all(phase in ("Succeeded", "Failed", GONE) for phase in seen.values())
+
+    def _migrations(self) -> dict[str, str]:
+        """Name to phase of each that was seen here, as it was seen last."""
+        seen = [event for event in list(self.watching.events) if event["object"]["kind"] == MIGRATION]
+        return {
+            each["object"]["metadata"]["name"]: shown(each["object"], each["type"] == "DELETED")[0] for each in seen
+        }
+
     def _claims(self, kind: str, name: str, type_: str) -> str:
         listed = ((self.watching.last(kind, name) or {}).get("status") or {}).get("conditions") or []
         return next((str(each["status"]) for each in listed if each["type"] == type_), "absent")
@@ -160,6 +125,8 @@ class Replay:
             self._boot(words)
         if words[0] == "python3":
             self._type(words[3], words[4])
+        elif words[1] in ("cordon", "uncordon"):
+            self._cordoned = words[1] == "cordon"
         elif "exec" in words:
             self._kill(words[words.index("exec") + 1], " ".join(words))
         else:
@@ -169,6 +136,9 @@ class Replay:
 
     def _call(self, words: list[str], stdin: str | None) -> Result:
         if words[0] == "virtctl":
+            self._moves += words[1] == "migrate"
+            if words[1] == "migrate-cancel":
+                until(f"{words[2]} is to move", self._is_to_move, PATIENCE)
             if words[1] == "restart":
                 self._remember(words[2:3])
             return self.cluster.virtctl(*words[1:])
@@ -176,11 +146,20 @@ class Replay:
         words = [self._with_pods(each) for each in words]
         return self.cluster.try_kubectl(*words[1:], stdin=self._manifest(stdin) if stdin else None)
 
+    def _is_to_move(self) -> bool:
+        return "Scheduling" in self._migrations().values()
+
     def _with_pods(self, text: str) -> str:
         return _POD.sub(lambda found: self._pod(found[0]), text)
 
     def _manifest(self, recorded: str) -> str:
         thing = json.loads(_GUESTS.sub(TINY, recorded).replace(self.recording.namespace, self.namespace))
+        if thing["kind"] == MIGRATION:
+            self._moves += 1
+            if self._cordoned or thing["metadata"]["name"] in self.held:
+                vmi = self.watching.last(VMI, thing["spec"]["vmiName"]) or {}
+                thing["spec"]["addedNodeSelector"] = {"kubernetes.io/hostname": vmi["status"]["nodeName"]}
+            return json.dumps(thing)
         if thing["kind"] not in (VM, VMI):
             return self._with_pods(json.dumps(thing))
         spec = thing["spec"]["template"]["spec"] if thing["kind"] == VM else thing["spec"]

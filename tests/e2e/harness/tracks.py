@@ -1,9 +1,10 @@
-"""What a person sees of VMs and VMIs over time, as short sequences that two clusters can be compared by.
+"""What a person sees of VMs, VMIs and migrations over time, as short sequences that two clusters can be compared by.
 
 A *track* is one aspect of one object: its phase, one condition, the events that one component tells about it. An entry
 is a line of text in which uids, pod names, namespaces and the like no longer say which cluster it was.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,22 +13,26 @@ from typing import Any
 
 Json = dict[str, Any]
 
-_SHOWN = {"VirtualMachine": "printableStatus", "VirtualMachineInstance": "phase"}
+VM, VMI, MIGRATION = "VirtualMachine", "VirtualMachineInstance", "VirtualMachineInstanceMigration"
+_SHOWN = {VM: "printableStatus", VMI: "phase", MIGRATION: "phase"}
 _VARYING = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uid>"),
     (r"virt-launcher-[a-z0-9.-]*[a-z0-9]", "<pod>"),
     (r"\[::1\]:\d+|\d+\.\d+\.\d+\.\d+:\d+", "<address>"),
     (r"listening at \S+, on ports: [\d,]+", "listening at <address>, on ports: <ports>"),
-    (r"kubevirt-evacuation-\w+", "<migration>"),
+    (r"kubevirt-(evacuation|migrate-vm|workload-update)-\w+", "<migration>"),
     (r"to node node\d", "to node <node>"),
 )
+_COMPARED = ("mode", "migrationConfiguration")  # of a migrationState; the rest are names, addresses and moments
 GONE = "gone"
 ABSENT = "absent"
 
 
 @dataclass(frozen=True)
 class Track:
-    """`aspect`: `phase`, `printableStatus`, `condition TYPE`, `created`, `ready` or `events COMPONENT`."""
+    """`aspect`: `phase`, `printableStatus`, `condition TYPE`, `created`, `ready`, `events COMPONENT`, `how FIELD` of a
+    migration that is over.
+    """
 
     kind: str
     name: str
@@ -57,7 +62,7 @@ class Gap:
 
 
 def tracks(events: Iterable[Json], namespace: str) -> Tracks:
-    """From watch events (`type`, `object`) of VMs, VMIs and Events in their order."""
+    """From watch events (`type`, `object`) of VMs, VMIs, migrations and Events in their order."""
     found: Tracks = {}
     told: set[tuple[str, ...]] = set()
     for event in events:
@@ -76,7 +81,7 @@ def shown(thing: Json | None, gone: bool = False) -> tuple[str, str]:
         return GONE, ABSENT
     status = thing.get("status") or {}
     word = str(status.get(_SHOWN[thing["kind"]]) or "")
-    leaving = thing["kind"] == "VirtualMachineInstance" and "deletionTimestamp" in thing["metadata"]
+    leaving = thing["kind"] in (VMI, MIGRATION) and "deletionTimestamp" in thing["metadata"]
     ready = next((each for each in status.get("conditions") or () if each["type"] == "Ready"), None)
     return word + ("†" if leaving else ""), _claim(ready, "") if ready else ABSENT
 
@@ -121,15 +126,27 @@ def plain(text: str, namespace: str) -> str:
 
 def _looks(event: Json, namespace: str, found: Tracks) -> list[tuple[Track, str]]:
     thing = event["object"]
-    kind, name, status = thing["kind"], thing["metadata"]["name"], thing.get("status") or {}
+    kind, name, status = thing["kind"], plain(thing["metadata"]["name"], namespace), thing.get("status") or {}
     gone = event["type"] == "DELETED"
     looks = {_SHOWN[kind]: shown(thing, gone)[0]}
-    if kind == "VirtualMachine" and not gone:
+    if kind == VM and not gone:
         looks |= {field: str(bool(status.get(field))) for field in ("created", "ready")}
     looks |= {track.aspect: ABSENT for track in found if (track.kind, track.name) == (kind, name) and track.is_claim}
     if not gone:
         looks |= {f"condition {each['type']}": _claim(each, namespace) for each in status.get("conditions") or ()}
+        looks |= _how_it_went(status.get("migrationState") or {})
     return [(Track(kind, name, aspect), entry) for aspect, entry in looks.items() if entry]
+
+
+def _how_it_went(state: Json) -> dict[str, str]:
+    """The fields of a `migrationState` that is completed: what they say where two clusters can say the same."""
+    if not state.get("completed"):
+        return {}
+    return {f"how {field}": _said(field, value) for field, value in state.items()}
+
+
+def _said(field: str, value: Any) -> str:
+    return json.dumps(value, sort_keys=True) if isinstance(value, bool) or field in _COMPARED else "there"
 
 
 def _claim(condition: Json, namespace: str) -> str:
@@ -153,4 +170,4 @@ def _tell(found: Tracks, told: set[tuple[str, ...]], event: Json, namespace: str
         return
     told.add(once)
     entry = f"{event['type']} {event['reason']}: {plain(event['message'], namespace)}"
-    found.setdefault(Track(about["kind"], about["name"], f"events {component}"), []).append(entry)
+    found.setdefault(Track(about["kind"], plain(about["name"], namespace), f"events {component}"), []).append(entry)
