@@ -12,7 +12,10 @@ from tests.e2e.harness.console import Console
 from tests.e2e.harness.evidence import collect
 from tests.e2e.harness.guests import diskless, vm, vmi
 from tests.e2e.harness.launchers import LAUNCHER, QEMU, kill_in_launcher
+from tests.e2e.harness.metrics import pods, scrape
 from tests.e2e.harness.waiting import until
+
+PANICKED = "kubevirt_vmi_guest_os_panic_total"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,6 +40,25 @@ def test_qemu_killed_fails_the_vmi_and_always_starts_anew(cluster: Cluster, name
     vms.reaches(cluster, namespace, "once", "Failed", 60)
     vms.replaced(cluster, namespace, "again", first["metadata"]["uid"])
     assert ("Warning", "Stopped") in vms.reasons(cluster, namespace, "once")
+
+
+PANICS = "printf '\\272\\005\\005\\260\\001\\356\\364' | dd of=/dev/vda conv=notrunc; sync; reboot -f"
+"""Boot from a program that writes to the panic device's port: the guest's kernel lacks the driver for it."""
+
+
+def test_a_panic_is_told_counted_and_answered_with_a_new_guest(cluster: Cluster, namespace: str) -> None:
+    made = vm("panics", namespace)
+    made["spec"]["template"]["spec"]["domain"]["devices"]["panicDevices"] = [{"model": "isa"}]
+    cluster.create(made)
+    first = vms.running(cluster, namespace, "panics")
+    with Console(cluster, namespace, "panics") as console:
+        console.login()
+        console.send(PANICS)
+        vms.replaced(cluster, namespace, "panics", first["metadata"]["uid"])
+    assert ("Warning", "GuestPanicked") in vms.reasons(cluster, namespace, "panics")
+    found = [sample for pod in pods(cluster)["virt-handler"] for sample in scrape(cluster, pod).of(PANICKED)]
+    labels = {"namespace": namespace, "name": "panics", "type": "unknown", "bugcheck_code": "unknown"}
+    assert [number for given, number in found if given == labels] == [1]
 
 
 def test_launcher_killed_takes_its_guest_with_it(cluster: Cluster, namespace: str) -> None:
