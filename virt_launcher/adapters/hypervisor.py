@@ -35,6 +35,10 @@ PANICKED = "GUEST_PANICKED"
 """QEMU's own event: libvirt's says that it happened, and not what the guest told."""
 
 
+class _NoGuest(LauncherRefused):
+    """There is none, or none any more."""
+
+
 class Hypervisor:
     """Creates or adopts one domain; reports every change to `changed`, from libvirt's threads.
 
@@ -147,14 +151,24 @@ class Hypervisor:
             self._act(lambda domain: domain.suspend() if self._report.held else domain.resume())
 
     def reset(self) -> None:
-        """Press the reset button."""
-        self._act(lambda domain: domain.reset())
+        """Press the reset button. Raises LauncherRefused."""
+        self._stays()
+        self._do(lambda domain: domain.reset())
 
     def soft_reboot(self) -> None:
-        """Ask the agent when it is connected, else press the power button in libvirt's way of rebooting."""
+        """Ask the agent when it is connected, else press the power button in libvirt's way of rebooting.
+
+        Raises LauncherRefused.
+        """
+        self._stays()
         agent = libvirt.VIR_DOMAIN_REBOOT_GUEST_AGENT
         button = libvirt.VIR_DOMAIN_REBOOT_ACPI_POWER_BTN
-        self._act(lambda domain: domain.reboot(agent if self._report.agent_connected else button))
+        self._do(lambda domain: domain.reboot(agent if self._report.agent_connected else button))
+
+    def _stays(self) -> None:
+        """libvirt would keep us waiting for the end of a migration, and then have nobody to do it to."""
+        if self._departure is not None and not self._departure.over:
+            raise LauncherRefused("the guest is on its way to another node: ask again when it has arrived")
 
     def agent(self) -> GuestAgent:
         """The guest's agent. Raises LauncherRefused where there is no guest."""
@@ -193,16 +207,21 @@ class Hypervisor:
 
     def _act(self, call: Callable[[libvirt.virDomain], object]) -> None:
         """Do it to the running domain; nothing where there is none any more."""
+        with contextlib.suppress(_NoGuest):
+            self._do(call)
+
+    def _do(self, call: Callable[[libvirt.virDomain], object]) -> None:
+        """Do it to the running domain. Raises LauncherRefused, also where there is none any more."""
         domain = self._domain
         if domain is None or self._end is not None:
-            return
+            raise _NoGuest("no guest runs")
         try:
             call(domain)
         except libvirt.libvirtError as error:
             if error.get_error_code() in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
                 self._look()
                 if self._end is not None:
-                    return
+                    raise _NoGuest("no guest runs any more") from error
             raise LauncherRefused(f"libvirt: {domains.text(error)}") from error
 
     def _look(self) -> None:

@@ -54,8 +54,9 @@ def test_a_life(embedded: Embedded) -> None:
     hypervisor.kill()
     hypervisor.shutdown()
     hypervisor.answer()
-    with pytest.raises(LauncherRefused):
-        hypervisor.stats()
+    for nobody_is_there in (hypervisor.stats, hypervisor.reset, hypervisor.soft_reboot):
+        with pytest.raises(LauncherRefused, match="no guest runs"):
+            nobody_is_there()
     assert {report.reason for report in seen.reports if report.status is Status.SHUTOFF} == {Reason.DESTROYED}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.virt_launcher.conftest import Embedded
+from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import MigrateRequest, MigrationReport, MigrationStage, Reason, Status
 from virt_model.migration_way import LOOPBACK
 
@@ -114,6 +115,9 @@ def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
     back = Stages()
     departure = hypervisor.depart(slow, back.at_source)
     there.wait(MigrationStage.ARRIVING)
+    for not_now in (hypervisor.reset, hypervisor.soft_reboot):
+        with pytest.raises(LauncherRefused, match="on its way to another node"):
+            not_now()
     hypervisor.pause()
     departure.abort()
     back.wait(MigrationStage.FAILED)  # where libvirt by itself lets the guest run again
