@@ -27,7 +27,7 @@ from virt_controller.plan.migration_policy import Manner
 from virt_controller.plan.migration_world import Migration as Job
 from virt_handler.plan import guest, migration_role, steps
 from virt_handler.plan.domain import Domain, Migration, Stage
-from virt_handler.plan.patch import runner_patch, status_patch
+from virt_handler.plan.patch import runner_guard, runner_patch, status_patch
 from virt_model import labels, names
 from virt_model.migration_settings import MigrationSettings
 from virt_model.runner import runner_of
@@ -330,7 +330,8 @@ def _perform(world: World, node: int, seen: steps.Observed, action: steps.Action
             forgot = world._replace(records=_put(world.records, node, -1))
             return forgot.agent(node, relay=False, connected=False, killed=False, dismissed=False)
         case steps.WriteStatus(status=status, labels=changed, annotations=noted):
-            return _write(world, node, status_patch(seen.vmi, status, changed, noted))
+            ops = status_patch(seen.vmi, status, changed, noted)
+            return _write(world, node, [*runner_guard(seen.vmi), *ops] if ops else [])
         case steps.HandOver(status=status):
             target = _job(seen.vmi).removeprefix("job-")
             runner = runner_of(seen.vmi).handed_to(f"pod-{target}")

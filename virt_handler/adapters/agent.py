@@ -25,7 +25,7 @@ from virt_handler.adapters.sockets import SocketFinder
 from virt_handler.plan import guest as guest_plan
 from virt_handler.plan import steps
 from virt_handler.plan.network import NetworkError
-from virt_handler.plan.patch import status_patch
+from virt_handler.plan.patch import runner_guard, status_patch
 from virt_ipc.client import LauncherClient
 from virt_ipc.errors import IpcError, LauncherRefused, LauncherUnreachable
 from virt_ipc.messages import SyncRequest
@@ -282,7 +282,7 @@ class Agent:
         metadata = seen.vmi["metadata"]
         try:
             guest.latest = await self._kube.json_patch(
-                VIRTUAL_MACHINE_INSTANCES, metadata["namespace"], metadata["name"], ops
+                VIRTUAL_MACHINE_INSTANCES, metadata["namespace"], metadata["name"], [*runner_guard(seen.vmi), *ops]
             )
         except NotFound:
             guest.latest, guest.proven_gone = None, True

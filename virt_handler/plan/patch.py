@@ -58,6 +58,15 @@ def _metadata_ops(vmi: dict[str, Any], field: str, new: Mapping[str, str | None]
     return ops
 
 
+def runner_guard(vmi: dict[str, Any]) -> list[Op]:
+    """Fails where the runner is another one by now: who knows only what was before a hand-over writes nothing."""
+    annotations = vmi["metadata"].get("annotations")
+    if annotations is None:
+        return []
+    path = f"/metadata/annotations/{_escaped(ANNOTATION)}"
+    return [{"op": "test", "path": path, "value": annotations.get(ANNOTATION)}]
+
+
 def runner_patch(vmi: dict[str, Any], runner: Runner) -> list[Op]:
     """Compare-and-swap of the runner: it fails unless the VMI is, in all, what it was when this was decided."""
     metadata = vmi["metadata"]

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.lens_patch import PatchError, apply_patch
 from virt_handler.plan import migratable, status
 from virt_handler.plan.domain import Domain, Nic
-from virt_handler.plan.patch import status_patch
+from virt_handler.plan.patch import runner_guard, status_patch
 from virt_model.phases import Phase
+from virt_model.runner import ANNOTATION
 
 UPSTREAM = Path(os.environ.get("PODVIRT_UPSTREAM") or Path(__file__).parents[4] / "shared" / "upstream")
 RECORDED = UPSTREAM / "recorded" / "02-vmi-poweroff" / "events.jsonl"
@@ -103,6 +105,28 @@ def test_a_patch_for_another_object_of_the_name_fails() -> None:
     ops = status_patch({"metadata": {"uid": "u"}, "status": {}}, {"phase": "Running"})
     with pytest.raises(jsonpatch.JsonPatchTestFailed):
         jsonpatch.apply_patch({"metadata": {"uid": "other"}, "status": {}}, ops)
+
+
+@pytest.mark.parametrize(
+    ("known", "present", "written"),
+    [(None, None, True), (None, "2:b", False), ("2:a", "2:a", True), ("2:a", "3:b", False)],
+)
+def test_who_knows_only_what_was_before_a_hand_over_writes_nothing(
+    known: str | None, present: str | None, written: bool
+) -> None:
+    """An agent that has forgotten a guest which left learns of it anew from a watch that may be behind."""
+
+    def shown(runner: str | None) -> Json:
+        annotations = {"some": "other"} | ({ANNOTATION: runner} if runner else {})
+        return {"metadata": {"uid": "u", "annotations": annotations}, "status": {"phase": "Running"}}
+
+    old = shown(known)
+    ops = [*runner_guard(old), *status_patch(old, {"phase": "Failed"})]
+    if written:
+        assert apply_patch(shown(present), ops)["status"]["phase"] == "Failed"
+    else:
+        with pytest.raises(PatchError):
+            apply_patch(shown(present), ops)
 
 
 def machine(binding: str = "masquerade", annotations: Json | None = None, **spec: Any) -> Json:
