@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from virt_controller.adapters.caches import BY_NAME, BY_VMI, Caches
@@ -9,7 +11,7 @@ from virt_controller.adapters.perform import Performer, drive
 from virt_controller.plan import migration as planner
 from virt_controller.plan.actions import Question
 from virt_controller.plan.migration_policy import Manner, Policy, manner_of
-from virt_controller.plan.migration_world import Migration, MigrationWorld
+from virt_controller.plan.migration_world import Migration, MigrationWorld, Step
 from virt_controller.plan.pods import own
 from virt_model import labels
 from virt_model.seen import Pod, Vmi
@@ -31,6 +33,7 @@ class MigrationController:
     ) -> None:
         self._kube, self._caches, self._perform, self._clock = kube, caches, perform, clock
         self._queue, self._launcher_image = queue, launcher_image
+        self._turn = asyncio.Lock()
         caches.migrations.subscribe(self._changed)
         caches.vmis.subscribe(self._vmi_changed)
         caches.pods.subscribe(self._pod_changed)
@@ -54,6 +57,13 @@ class MigrationController:
             self._queue.add(key_of(migration))
 
     async def reconcile(self, key: str) -> float | None:
+        raw = self._caches.migration_echo.get(key)
+        if raw is None or Migration(raw).step not in (Step.NEW, Step.PENDING):
+            return await self._reconcile(key)
+        async with self._turn:  # who waits decides after the others, and sees which of them have begun
+            return await self._reconcile(key)
+
+    async def _reconcile(self, key: str) -> float | None:
         raw = self._caches.migration_echo.get(key)
         if raw is None:
             return None
