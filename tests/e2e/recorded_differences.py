@@ -11,7 +11,9 @@ from tests.e2e.harness.tracks import Gap
 
 @dataclass(frozen=True)
 class Difference:
-    """`only`: who has the entry, `theirs`, `ours` or `either` where it is a matter of timing on both sides."""
+    """`only`: who has the entry, `theirs`, `ours` or `either` where it is a matter of timing on both sides; or `moved`
+    where both have the event, in another order.
+    """
 
     only: str
     track: str
@@ -146,6 +148,20 @@ DIFFERENCES: tuple[Difference, ...] = (
         r"Warning SyncFailed: .*|Normal Deleted: Signaled Deletion",
         "a target that is not there yet is waited for, and a guest that has left is not told of as one that ends",
         _MOVES,
+    ),
+    Difference(
+        "moved",
+        "VirtualMachineInstance m, events virt-handler",
+        "Normal (PreparingTarget|Migrating|Migrated): .*",
+        "the agents of two nodes tell of one migration at the same time",
+        "04-migration",
+    ),
+    Difference(
+        "theirs",
+        r"VirtualMachine(Instance)? m, condition AgentVersionNotSupported",
+        "True Guest agent version '' is not supported|absent",
+        "an agent that has not said yet what it can do is not called too old",
+        "04-migration",
     ),
     Difference(
         "ours",

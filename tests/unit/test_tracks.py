@@ -60,6 +60,10 @@ def test_each_entry_that_one_side_has_alone_is_a_gap() -> None:
     assert len(gaps(theirs, {})) == 5
     swapped = gaps({track: ["a", "b"]}, {track: ["b", "a"]})
     assert {each.only for each in swapped} == {"theirs", "ours"}, "the order counts"
+    told = Track("VirtualMachine", "a", "events virt-handler")
+    assert [each.only for each in gaps({told: ["a", "b"]}, {told: ["b", "a"]})] == ["moved"]
+    assert [each.only for each in gaps({told: ["a", "b"]}, {told: ["b"]})] == ["theirs"]
+    assert [each.only for each in gaps({told: ["a", "b"], track: ["a"]}, {told: ["b", "a"], track: ["a"]})] == ["moved"]
 
 
 def migration(name: str, phase: str, type_: str = "MODIFIED", **state: Any) -> Json:

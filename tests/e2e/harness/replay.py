@@ -104,6 +104,10 @@ class Replay:
 
         until(f"vmi {name} recreated", replaced, PATIENCE)
 
+    def _about_to_move(self, name: str) -> None:
+        until(f"{name} has one launcher", self._has_left(name), PATIENCE)
+        self._moves += 1
+
     def _moves_are_over(self) -> bool:
         seen = self._migrations()
         return len(seen) == self._moves and all(phase in ("Succeeded", "Failed", GONE) for phase in seen.values())
@@ -136,7 +140,8 @@ class Replay:
 
     def _call(self, words: list[str], stdin: str | None) -> Result:
         if words[0] == "virtctl":
-            self._moves += words[1] == "migrate"
+            if words[1] == "migrate":
+                self._about_to_move(words[2])
             if words[1] == "migrate-cancel":
                 until(f"{words[2]} is to move", self._is_to_move, PATIENCE)
             if words[1] == "restart":
@@ -145,6 +150,16 @@ class Replay:
         self._remember(words)
         words = [self._with_pods(each) for each in words]
         return self.cluster.try_kubectl(*words[1:], stdin=self._manifest(stdin) if stdin else None)
+
+    def _has_left(self, name: str) -> Callable[[], bool]:
+        """Whether one launcher of the VMI is left: where the one before has not ended yet, no other is placed."""
+
+        def one() -> bool:
+            pods = {e["object"]["metadata"]["name"]: e for e in list(self.watching.events) if _is_launcher_of(e, name)}
+            living = [each for each in pods.values() if each["type"] != "DELETED"]
+            return sum(each["object"]["status"]["phase"] not in ("Succeeded", "Failed") for each in living) == 1
+
+        return one
 
     def _is_to_move(self) -> bool:
         return "Scheduling" in self._migrations().values()
@@ -155,7 +170,7 @@ class Replay:
     def _manifest(self, recorded: str) -> str:
         thing = json.loads(_GUESTS.sub(TINY, recorded).replace(self.recording.namespace, self.namespace))
         if thing["kind"] == MIGRATION:
-            self._moves += 1
+            self._about_to_move(thing["spec"]["vmiName"])
             if self._cordoned or thing["metadata"]["name"] in self.held:
                 vmi = self.watching.last(VMI, thing["spec"]["vmiName"]) or {}
                 thing["spec"]["addedNodeSelector"] = {"kubernetes.io/hostname": vmi["status"]["nodeName"]}
@@ -226,6 +241,11 @@ class Replay:
 
     def _vmi_name(self, word: str) -> str:
         return self.recording.vmi_of_pod(word) if word.startswith(_LAUNCHER_POD) else word
+
+
+def _is_launcher_of(event: Json, name: str) -> bool:
+    labels = event["object"]["metadata"].get("labels") or {}
+    return event["object"]["kind"] == "Pod" and labels.get("vm.kubevirt.io/name") == name
 
 
 def _fields(answer: str) -> str:

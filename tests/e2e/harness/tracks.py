@@ -42,6 +42,10 @@ class Track:
     def is_claim(self) -> bool:
         return self.aspect.startswith("condition ")
 
+    @property
+    def is_told(self) -> bool:
+        return self.aspect.startswith("events ")
+
     def __str__(self) -> str:
         return f"{self.kind} {self.name}, {self.aspect}"
 
@@ -51,13 +55,17 @@ Tracks = dict[Track, list[str]]
 
 @dataclass(frozen=True)
 class Gap:
-    """An entry that one of two tracks has and the other has not at this place."""
+    """An entry that one of two tracks has and the other has not at this place; an event that both have, but not in the
+    same order, is `moved`.
+    """
 
     track: Track
-    only: str  # "theirs" or "ours"
+    only: str  # "theirs", "ours" or "moved"
     entry: str
 
     def __str__(self) -> str:
+        if self.only == "moved":
+            return f"{self.track}: not in this order: {self.entry}"
         return f"{self.track}: only {self.only}: {self.entry}"
 
 
@@ -92,8 +100,12 @@ def gaps(theirs: Tracks, ours: Tracks) -> list[Gap]:
     for track in sorted({*theirs, *ours}, key=str):
         left, right = theirs.get(track, []), ours.get(track, [])
         kept = _common(left, right)
-        found += [Gap(track, "theirs", entry) for i, entry in enumerate(left) if i not in {a for a, _ in kept}]
-        found += [Gap(track, "ours", entry) for i, entry in enumerate(right) if i not in {b for _, b in kept}]
+        only_left = [entry for i, entry in enumerate(left) if i not in {a for a, _ in kept}]
+        only_right = [entry for i, entry in enumerate(right) if i not in {b for _, b in kept}]
+        moved = [entry for entry in only_left if track.is_told and entry in only_right]
+        found += [Gap(track, "theirs", entry) for entry in only_left if entry not in moved]
+        found += [Gap(track, "ours", entry) for entry in only_right if entry not in moved]
+        found += [Gap(track, "moved", entry) for entry in moved]
     return found
 
 
