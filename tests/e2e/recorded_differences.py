@@ -139,7 +139,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "theirs",
         r"VirtualMachine(Instance)? [em], (condition Ready|ready)",
         "False ReadinessGatesNotReady: corresponding condition of pod readiness gate .*|True|False",
-        "the target's gate is open before its guest runs: unless its kubelet is slow, a guest that moves is ready all the time",
+        "the target's gate is open before its guest runs: unless its kubelet is slow, a guest that moves stays ready",
         _MOVES,
     ),
     Difference(
