@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+import pytest
+
 from tests.e2e.harness import cuts, processes, vms
 from tests.e2e.harness.cluster import Cluster, Object
 from tests.e2e.harness.counting import Counting, counting, explained
@@ -90,6 +92,7 @@ def test_it_moves_with_its_guard(cluster: Cluster) -> None:
         guest.nothing_left()
 
 
+@pytest.mark.long
 def test_a_power_cut(cluster: Cluster) -> None:
     with counting(cluster, "power", fencing) as guest, explained(guest):
         uid = on_there(guest)
