@@ -151,10 +151,10 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "moved",
-        "VirtualMachineInstance m, events virt-handler",
+        "VirtualMachineInstance [em], events virt-handler",
         "Normal (PreparingTarget|Migrating|Migrated): .*",
         "the agents of two nodes tell of one migration at the same time",
-        "04-migration",
+        _MOVES,
     ),
     Difference(
         "ours",
