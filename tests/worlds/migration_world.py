@@ -84,6 +84,7 @@ class Agent(NamedTuple):
     waited: bool = False  # long enough for everything it waits for
     killed: bool = False
     dismissed: bool = False
+    behind: str | None = None  # what its watch still shows, where the answer to a hand-over has told it more
 
 
 class Budget(NamedTuple):
@@ -203,7 +204,7 @@ def in_mind(world: World, node: int) -> Agent:
         here = [index for index, each in enumerate(world.launchers) if each.node == node]
         known = min(here, key=lambda index: not world.launchers[index].alive, default=None)
     index = _matters(agent.cache, node, known, tuple((each.node, each.alive) for each in world.launchers))
-    return agent if index == agent.of else Agent(agent.cache, of=-1 if index is None else index)
+    return agent if index == agent.of else Agent(agent.cache, -1 if index is None else index, behind=agent.behind)
 
 
 @functools.cache
@@ -287,8 +288,8 @@ def _agent(world: World, node: int) -> Iterator[Edge[World]]:
         if reached:
             yield Edge(f"agent {node} starts", world.agent(node, cache=world.api), own=True)
         return
-    if agent.cache != world.api and reached:
-        yield Edge(f"agent {node} hears of the VMI", world.agent(node, cache=world.api), own=True)
+    if (agent.cache, agent.behind) != (world.api, None) and reached:
+        yield Edge(f"agent {node} hears of the VMI", world.agent(node, cache=world.api, behind=None), own=True)
     agent = in_mind(world, node)
     if agent.of < 0:
         return  # no pod of the VMI matters here
@@ -305,7 +306,8 @@ def _agent(world: World, node: int) -> Iterator[Edge[World]]:
         if world.budget.agents:
             yield Edge(f"agent {node} dies after {name}", _dead_agent(done, node), own=False)
         if world.budget.losses and done.api != after.api:
-            unheard = done.agent(node, cache=after.agents[node].cache).spent("losses")
+            told = after.agents[node]
+            unheard = done.agent(node, cache=told.cache, behind=told.behind).spent("losses")
             yield Edge(f"agent {node}: {name}, and no answer comes", unheard, own=False)
         after = done
 
@@ -328,14 +330,17 @@ def _perform(world: World, node: int, seen: steps.Observed, action: steps.Action
             return world.agent(node, relay=False)
         case steps.Forget():
             forgot = world._replace(records=_put(world.records, node, -1))
-            return forgot.agent(node, relay=False, connected=False, killed=False, dismissed=False)
+            watched = world.agents[node].behind or world.agents[node].cache
+            nothing = {"relay": False, "connected": False, "killed": False, "dismissed": False}
+            return forgot.agent(node, cache=watched, behind=None, **nothing)
         case steps.WriteStatus(status=status, labels=changed, annotations=noted):
             ops = status_patch(seen.vmi, status, changed, noted)
             return _write(world, node, [*runner_guard(seen.vmi), *ops] if ops else [])
         case steps.HandOver(status=status):
             target = _job(seen.vmi).removeprefix("job-")
             runner = runner_of(seen.vmi).handed_to(f"pod-{target}")
-            return _write(world, node, [*runner_patch(seen.vmi, runner), *status_patch(seen.vmi, status)])
+            written = _write(world, node, [*runner_patch(seen.vmi, runner), *status_patch(seen.vmi, status)])
+            return written.agent(node, behind=world.agents[node].cache)
         case steps.Dismiss():
             over = launcher.domain in ("absent", "shutoff", "crashed")
             return world.launcher(index, alive=launcher.alive and not over).agent(node, dismissed=over)
@@ -370,7 +375,7 @@ def _write(world: World, node: int, ops: list[Json]) -> World:
     if NODES[node] in world.cuts:
         return world
     new = _patched(world.api, json.dumps(ops))
-    return world._replace(api=new).agent(node, cache=new)
+    return world._replace(api=new).agent(node, cache=new, behind=None)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
+from tests.worlds import migration_world
 from tests.worlds.migration_world import Budget, World, begin, edges, forget_decisions, never_two, well_ended
 from tests.worlds.search import Broken, Laws, Report, search, walk
 from virt_handler.plan import migration_role, migration_source, migration_target, status
@@ -134,6 +135,9 @@ MUTANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     "the source hands over before it has ended": (migration_source, "plan", _hands_over_when_sent_on, "nothing fails"),
     "a copy that failed is taken": (migration_target, "take", _takes_what_failed, "nothing fails"),
     "the source never begins": (migration_source, "plan", _starts_twice, "nothing fails"),
+    "an agent fails a guest of which it knows only what was": (
+        migration_world, "runner_guard", lambda vmi: [], "nothing fails",
+    ),
     "a pause is not handed over": (status, "handed_over", _says_nothing_of_a_pause, "paused and unpaused"),
     "a pause on the way is not known": (status, "_paused_shown", _believes_what_stands, "paused and unpaused"),
     "a pause is forgotten": (migration_target, "_paused_by_user", lambda seen: False, "paused and unpaused"),

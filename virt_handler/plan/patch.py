@@ -62,7 +62,7 @@ def runner_guard(vmi: dict[str, Any]) -> list[Op]:
     """Fails where the runner is another one by now: who knows only what was before a hand-over writes nothing."""
     annotations = vmi["metadata"].get("annotations")
     if annotations is None:
-        return []
+        return [{"op": "test", "path": "/metadata/annotations", "value": None}]
     path = f"/metadata/annotations/{_escaped(ANNOTATION)}"
     return [{"op": "test", "path": path, "value": annotations.get(ANNOTATION)}]
 
