@@ -14,8 +14,10 @@ from images.cache import Cache, digest_of
 from images.guests import disk
 from images.host import HostError, ensure, require_root
 from images.layer import Layer, store
+from images.layers import LAYERS
 from images.naming import content_tag, names_of, version
-from images.recipes import GUESTS, IMAGES, LATE_GUESTS, LAYERS, SUITE, ImageRecipe, LayerRecipe
+from images.recipe import SUITE, ImageRecipe, LayerRecipe
+from images.recipes import GUESTS, IMAGES, LATE_GUESTS
 from images.tree import Entry
 
 REPOSITORY = Path(__file__).resolve().parent.parent

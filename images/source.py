@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from images.bytecode import compile_cached
-from images.recipes import PACKAGES, ImageRecipe
+from images.recipe import PACKAGES, ImageRecipe
 from images.tree import Entry, Tree, scan
 
 BIN = "bin"

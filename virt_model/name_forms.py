@@ -45,6 +45,11 @@ def port_name_faults(name: str) -> list[str]:
     return [sentence for passed, sentence in tests if not passed]
 
 
+def authority(host: str, port: int | str) -> str:
+    """`host:port` as URLs have it: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def is_address(text: str, version: int | None = None) -> bool:
     """Whether it is an IP address without a zone, of IP `version` (4, 6) where one is given."""
     try:

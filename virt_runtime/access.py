@@ -17,6 +17,8 @@ from pathlib import Path
 
 import msgspec
 
+from virt_model.name_forms import authority
+
 from .resources import Json
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -51,9 +53,8 @@ def load(kubeconfig: str | None = None, context: str | None = None) -> Access:
 
 def in_cluster(root: Path = SERVICE_ACCOUNT) -> Access:
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
-    host = f"[{host}]" if ":" in host else host
     return Access(
-        server=f"https://{host}:{port}",
+        server=f"https://{authority(host, port)}",
         tls=_trusting(ssl.create_default_context(cafile=str(root / "ca.crt"))),
         token=_token_file(root / "token"),
         namespace=(root / "namespace").read_text().strip(),

@@ -10,7 +10,7 @@ from typing import Protocol
 from images.cache import digest_of
 from images.guests import debian, tiny
 from images.host import ensure, run
-from images.recipes import QEMU_USER
+from images.recipe import QEMU_USER
 from images.tree import DIRECTORY_MODE, Entry, Tree
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from virt_api.plan.reading import rows, text
 from virt_api.plan.status import Failure, internal_error
 from virt_model import conditions
+from virt_model.name_forms import authority
 
 
 def address_of(pods: list[dict[str, Any]]) -> str | None:
@@ -22,8 +23,7 @@ def address_of(pods: list[dict[str, Any]]) -> str | None:
 
 def url_of(address: str, port: int, namespace: str, name: str, action: str) -> str:
     """Where the handler serves a stream (`console`) or takes an action (`pause`) of a VMI."""
-    host = f"[{address}]" if ":" in address else address
-    return f"https://{host}:{port}/v1/namespaces/{namespace}/virtualmachineinstances/{name}/{action}"
+    return f"https://{authority(address, port)}/v1/namespaces/{namespace}/virtualmachineinstances/{name}/{action}"
 
 
 def refused_stream(code: int, info: str) -> Failure:

@@ -10,6 +10,7 @@ from virt_api.plan.reading import Raw, flag, rows, text
 from virt_api.plan.status import VM, VMI, CallFailed, Failure, bad_request, conflict, internal_error
 from virt_model import conditions
 from virt_model.conditions import Type
+from virt_model.name_forms import authority
 
 PROTOCOLS = ("tcp", "udp")
 LAST_PORT = 65535
@@ -23,8 +24,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     port: int
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.protocol} {host}:{self.port}"
+        return f"{self.protocol} {authority(self.host, self.port)}"
 
 
 def end_of(vmi: Raw, port: str, protocol: str) -> End:

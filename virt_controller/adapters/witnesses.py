@@ -8,6 +8,7 @@ import logging
 import aiohttp
 
 from virt_model import labels
+from virt_model.name_forms import authority
 from virt_model.names import handler_server_name
 from virt_model.node_lease import NodeLease
 from virt_model.seen import Pod
@@ -35,9 +36,8 @@ class WitnessCalls:
         return frozenset(pod.node for pod, lost in zip(pods, answers, strict=True) if lost)
 
     async def _ask(self, session: aiohttp.ClientSession, pod: Pod, lease: NodeLease) -> bool:
-        address = str(pod.status["podIP"])
-        host = f"[{address}]" if ":" in address else address
-        url = f"https://{host}:{self._port}/v1/nodes/{lease.node}/leases/{lease.term}/lost"
+        at = authority(str(pod.status["podIP"]), self._port)
+        url = f"https://{at}/v1/nodes/{lease.node}/leases/{lease.term}/lost"
         name = handler_server_name(pod.node, self._namespace)
         try:
             async with session.post(

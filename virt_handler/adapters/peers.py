@@ -10,6 +10,7 @@ from collections.abc import Callable
 import aiohttp
 
 from virt_model import labels
+from virt_model.name_forms import authority
 from virt_model.seen import Pod
 from virt_runtime.kube import KubeClient
 from virt_runtime.reflector import Reflector
@@ -49,8 +50,7 @@ class Peers:
 
     async def _ask(self, session: aiohttp.ClientSession, node: str, term: int) -> bool:
         for address in self._addresses(node):
-            host = f"[{address}]" if ":" in address else address
-            url = f"https://{host}:{self._port}/v1/nodes/{self._node}/leases/{term}"
+            url = f"https://{authority(address, self._port)}/v1/nodes/{self._node}/leases/{term}"
             try:
                 async with session.put(url, ssl=self._tls(), server_hostname=self._name_of(node)) as answer:
                     if answer.status == 200:

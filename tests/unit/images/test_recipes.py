@@ -12,7 +12,9 @@ import pytest
 from images import source
 from images.build import REPOSITORY, layer_key
 from images.cache import digest_of
-from images.recipes import IMAGES, LAYERS, ImageRecipe, Shim
+from images.layers import LAYERS
+from images.recipe import ImageRecipe, Shim
+from images.recipes import IMAGES
 from images.source import BIN, missing_modules
 
 every_image = pytest.mark.parametrize("name", IMAGES)
