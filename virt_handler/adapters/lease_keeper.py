@@ -20,7 +20,7 @@ from virt_handler.plan import node_lease
 from virt_handler.plan.node_lease import Hold, Terms
 from virt_handler.plan.steps import Guard
 from virt_model.config import ClusterConfig
-from virt_model.node_lease import NodeLease, is_wanted, lease_name, read_lease, render_lease, witnesses_of
+from virt_model.node_lease import NodeLease, is_guarded, is_wanted, lease_name, read_lease, render_lease, witnesses_of
 from virt_runtime.clock import Clock, rfc3339_micro
 from virt_runtime.errors import ApiError, Conflict, NotFound
 from virt_runtime.kube import KubeClient
@@ -73,9 +73,12 @@ class LeaseKeeper:
         return self._hold.until if self._hold is not None else node_lease.NEVER
 
     def guard_of(self, vmi: Json) -> Guard:
-        """Whether a guest that starts is to be guarded, and may start now. Who asks for one has the lease taken."""
+        """Whether a guest that starts is to be guarded, and may start now. Who asks for one has the lease taken.
+
+        So has one that is guarded already, whatever is wished by now: its watchdog knows no mercy.
+        """
         wanted = is_wanted(vmi, self._config().self_fencing)
-        if wanted:
+        if wanted or is_guarded(vmi):
             self._needed.set()
         return Guard(wanted, wanted and self._hold is not None and node_lease.holds(self._hold, boottime()))
 

@@ -97,12 +97,13 @@ class Others:
 
 
 class Guests:
-    """One with a watchdog."""
+    """One with a watchdog, if they are connected."""
 
-    wound = 0.0
+    def __init__(self, guarded: bool = True) -> None:
+        self.guarded, self.wound = guarded, 0.0
 
     def any_guarded(self) -> bool:
-        return True
+        return self.guarded
 
     async def wind(self, until: float) -> None:
         self.wound = max(self.wound, until)
@@ -111,6 +112,20 @@ class Guests:
 def keeper(kube: KubeClient, others: Others) -> LeaseKeeper:
     config = ClusterConfig(lease_seconds=10)
     return LeaseKeeper(kube, others, lambda: config, RealClock(), node="n1", namespace="kubevirt")
+
+
+async def test_a_guest_that_is_guarded_has_the_lease_renewed_whatever_is_wished_by_now() -> None:
+    """By an agent that has just begun, and is not connected to any launcher yet."""
+    async with fake_kube() as (api, kube):
+        guests, lease = Guests(guarded=False), keeper(kube, Others())
+        task = asyncio.create_task(lease.run(guests))
+        try:
+            guarded = {"metadata": {"annotations": {GUARDED: "1", model.WANTED: "false"}}}
+            assert lease.guard_of(guarded) == Guard()
+            await until(lambda: ("apis/coordination.k8s.io/v1/leases", "kubevirt", "node-n1") in api.objects)
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
 
 def term(api: FakeKube) -> int:
