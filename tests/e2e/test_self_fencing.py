@@ -71,9 +71,7 @@ def test_an_outage_of_the_api_stops_no_guest_and_a_cut_ends_it_before_it_runs_el
         uid = on_there(guest)
         (qemu,) = processes.guests(f"{guest.namespace}_{guest.name}")
         with cuts.api_out_of_reach(cluster, THERE):
-            end = time.monotonic() + 1.5 * LEASE_SECONDS
-            until("the lease would be over", lambda: time.monotonic() > end, 2 * LEASE_SECONDS)
-            assert processes.guests(f"{guest.namespace}_{guest.name}") == [qemu], "the other agent vouches for it"
+            outlive_the_lease(guest, qemu)  # the other agent vouches for it
         until("all is well again", lambda: all_is_well(cluster), 120)
         assert guest.counts_on(max(guest.counted(uid))) == uid
         with cut_off(cluster, THERE):
@@ -90,6 +88,29 @@ def test_it_moves_with_its_guard(cluster: Cluster) -> None:
         guest.counts_on_alone(uid)
         assert guest.vmi["metadata"]["annotations"]["podvirt.io/guarded"] == "2"
         guest.nothing_left()
+
+
+def outlive_the_lease(guest: Counting, qemu: int) -> None:
+    """One and a half leases long that very process holds the guest."""
+    end = time.monotonic() + 1.5 * LEASE_SECONDS
+    until("the lease would be over", lambda: time.monotonic() > end, 2 * LEASE_SECONDS)
+    assert processes.guests(f"{guest.namespace}_{guest.name}") == [qemu]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["killed", "replaced"])
+def test_a_new_agent_keeps_its_guests(cluster: Cluster, how: str) -> None:
+    with counting(cluster, "new-agent", fencing) as guest, explained(guest):
+        on_there(guest)
+        (qemu,) = processes.guests(f"{guest.namespace}_{guest.name}")
+        agents = cluster.list("pods", "kubevirt", "kubevirt.io=virt-handler")
+        (agent,) = (pod["metadata"]["name"] for pod in agents if pod["spec"]["nodeName"] == THERE)
+        if how == "killed":
+            processes.kill(*processes.of_pod(agent))
+        else:
+            cluster.delete("pod", agent, "kubevirt")
+        outlive_the_lease(guest, qemu)
+        until("all is well again", lambda: all_is_well(cluster), 120)
 
 
 @pytest.mark.long
