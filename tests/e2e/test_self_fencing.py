@@ -98,22 +98,6 @@ def outlive_the_lease(guest: Counting, qemu: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("how", ["killed", "replaced"])
-def test_a_new_agent_keeps_its_guests(cluster: Cluster, how: str) -> None:
-    with counting(cluster, "new-agent", fencing) as guest, explained(guest):
-        on_there(guest)
-        (qemu,) = processes.guests(f"{guest.namespace}_{guest.name}")
-        agents = cluster.list("pods", "kubevirt", "kubevirt.io=virt-handler")
-        (agent,) = (pod["metadata"]["name"] for pod in agents if pod["spec"]["nodeName"] == THERE)
-        if how == "killed":
-            processes.kill(*processes.of_pod(agent))
-        else:
-            cluster.delete("pod", agent, "kubevirt")
-        outlive_the_lease(guest, qemu)
-        until("all is well again", lambda: all_is_well(cluster), 120)
-
-
-@pytest.mark.long
 def test_a_power_cut(cluster: Cluster) -> None:
     with counting(cluster, "power", fencing) as guest, explained(guest):
         uid = on_there(guest)
@@ -127,3 +111,20 @@ def test_a_power_cut(cluster: Cluster) -> None:
             cluster.node("start", THERE)
             until("all is well again", lambda: all_is_well(cluster) and takes_guests(cluster), 240)
         assert not guest.launchers(uid)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["killed", "replaced"])
+def test_a_new_agent_keeps_its_guests(cluster: Cluster, how: str) -> None:
+    """The last tests here: one that is replaced leaves a lease of minutes."""
+    with counting(cluster, "new-agent", fencing) as guest, explained(guest):
+        on_there(guest)
+        (qemu,) = processes.guests(f"{guest.namespace}_{guest.name}")
+        agents = cluster.list("pods", "kubevirt", "kubevirt.io=virt-handler")
+        (agent,) = (pod["metadata"]["name"] for pod in agents if pod["spec"]["nodeName"] == THERE)
+        if how == "killed":
+            processes.kill(*processes.of_pod(agent))
+        else:
+            cluster.delete("pod", agent, "kubevirt")
+        outlive_the_lease(guest, qemu)
+        until("all is well again", lambda: all_is_well(cluster), 120)
