@@ -43,6 +43,7 @@ class Departure:
         self._why = ""
         self._progress: dict[str, int] = {}
         self._counters: dict[str, int] = {}
+        self._allowed = 0
         tell(self._report)
         threading.Thread(target=self._move, name="migration", daemon=True).start()
         threading.Thread(target=self._watch, name="migration-watch", daemon=True).start()
@@ -96,8 +97,7 @@ class Departure:
             disks = departure.local_disks(self._domain.XMLDesc()) if request.block else []
             names = departure.flags(request, disks)
             flags = sum(getattr(libvirt, f"VIR_MIGRATE_{name}") for name in names)
-            with contextlib.suppress(libvirt.libvirtError):  # an older QEMU keeps its own
-                self._domain.migrateSetMaxDowntime(request.max_downtime_ms)
+            self._allow(0)
             parameters = departure.parameters(request, disks)
             log("the guest begins to leave", migration=self.uid, flags=" ".join(names), disks=" ".join(disks))
             self._domain.migrateToURI3(departure.destination(request), parameters, flags)
@@ -148,7 +148,16 @@ class Departure:
         if "data_total" not in stats:
             return None
         self._counters = departure.counters(stats)
+        self._allow(stats.get("memory_iteration", 0))
         return departure.progress(stats)
+
+    def _allow(self, rounds: int) -> None:
+        """Let the guest stand as long at the switch as it may after so many rounds."""
+        allowed = departure.downtime_ms(self._request, rounds)
+        if allowed != self._allowed:
+            self._allowed = allowed
+            with contextlib.suppress(libvirt.libvirtError):  # an older QEMU keeps its own
+                self._domain.migrateSetMaxDowntime(allowed)
 
     def _say(self, **fields: object) -> None:
         with self._saying:

@@ -25,6 +25,8 @@ class Terms(Protocol):
     @property
     def bandwidth(self) -> int: ...
     @property
+    def max_downtime_ms(self) -> int: ...
+    @property
     def auto_converge(self) -> bool: ...
     @property
     def connections(self) -> int: ...
@@ -83,6 +85,9 @@ def parameters(request: Terms, disks: list[str]) -> dict[str, object]:
     return chosen
 
 
+FIRST_DOWNTIME_MS: Final = 100
+PATIENT_ROUNDS: Final = 2
+"""The whole memory, and once what was changed meanwhile."""
 _DATA: Final = ("data_total", "data_processed", "data_remaining")
 _PAGE: Final = 4096
 
@@ -114,6 +119,15 @@ def outcome(stats: Mapping[str, int]) -> dict[str, Any]:
         "sent_bytes": "data_processed",
     }
     return {ours: stats[name] for ours, name in told.items() if name in stats}
+
+
+def downtime_ms(request: Terms, rounds: int) -> int:
+    """How long the guest may stand at the switch, after so many rounds through its memory.
+
+    QEMU stops it as soon as what is left may be sent in that time, though one more round would leave less: a guest
+    that changes little needs less than it may have. So little is allowed at first, and twice as much with each round.
+    """
+    return min(request.max_downtime_ms, FIRST_DOWNTIME_MS << min(max(0, rounds - PATIENT_ROUNDS), 16))
 
 
 def _dirty_rate(stats: Mapping[str, int]) -> int:
