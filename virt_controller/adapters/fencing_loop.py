@@ -15,7 +15,7 @@ from virt_controller.plan.actions import Event, Kind, Merge
 from virt_controller.plan.fencing import Silence
 from virt_model import labels
 from virt_model.node_lease import NodeLease, lease_name, read_lease, render_lease
-from virt_model.seen import Seen
+from virt_model.seen import Seen, Vmi
 from virt_runtime.clock import Clock, rfc3339_micro
 from virt_runtime.errors import Conflict, NotFound
 from virt_runtime.kube import KubeClient
@@ -85,9 +85,9 @@ class FencingController:
 
     def _vmi_changed(self, old: Json | None, new: Json | None) -> None:
         """A guest that has just begun to be guarded may be the first one of its node."""
-        node = str(((new or {}).get("status") or {}).get("nodeName") or "")
-        if node and new is not None and fencing.on_node([new]) and not (old is not None and fencing.on_node([old])):
-            self._queue.add(node)
+        was, now = (raw is not None and fencing.on_node([raw]) > 0 for raw in (old, new))
+        if new is not None and now and not was:
+            self._queue.add(Vmi(new).node)
 
     async def reconcile(self, node: str) -> float | None:
         lease = self.lease(node)

@@ -121,11 +121,11 @@ class VmiController:
         if present.uid != vmi.uid:
             return None  # a successor of the same name: its own event wakes us
         fenced = world.fenced and is_fenced(present, await self._fencing.live_lease(present.node))
-        node = await self._node(present.node) if world.node_out else None
-        return msgspec.structs.replace(
-            world, vmi=present, pods=own(present, pods), fenced=fenced, live=True,
-            node_out=out(node) if world.node_out else "", node_deleted=node is None,
-        )  # fmt: skip
+        seen = msgspec.structs.replace(world, vmi=present, pods=own(present, pods), fenced=fenced, live=True)
+        if not world.node_out:
+            return seen
+        node = await self._node(present.node)
+        return msgspec.structs.replace(seen, node_out=out(node), node_deleted=node is None)
 
     async def _node(self, name: str) -> Seen | None:
         """As the API shows it now."""

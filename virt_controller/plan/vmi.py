@@ -78,7 +78,7 @@ def _scheduling(world: VmiWorld) -> Plan:
 
 def _handed_over(world: VmiWorld) -> Plan:
     pod = world.pod
-    if world.node_out and (pod is None or not world.node_deleted):
+    if world.node_off or (world.node_out and pod is None):
         return _out(world)
     if world.fenced:
         return _fenced(world)
@@ -106,19 +106,20 @@ def _waits_at_target(world: VmiWorld) -> bool:
 
 
 def _fenced(world: VmiWorld) -> Plan:
-    """Whatever its pod seems to be: the kubelet of a lost node says nothing any more."""
-    node = world.vmi.node
-    text = f"Node {node} is lost, and its guests that are self-fencing have ended by themselves"
-    told = Event(about=world.vmi.raw, type="Warning", reason="NodeFenced", message=text)
-    return _in_live_world(world, _fail(world, "its node is lost", reason="NodeFenced", told=(told,), pinned=True))
+    text = f"Node {world.vmi.node} is lost, and its guests that are self-fencing have ended by themselves"
+    return _gone_with_its_node(world, "its node is lost", "NodeFenced", text)
 
 
 def _out(world: VmiWorld) -> Plan:
     """Somebody who knows says that nothing runs there any more."""
     text = f"Node {world.vmi.node} is out of service: {world.node_out}. What ran there counts as ended"
-    told = Event(about=world.vmi.raw, type="Warning", reason="NodeOutOfService", message=text)
-    why = "its node is out of service"
-    return _in_live_world(world, _fail(world, why, reason="NodeOutOfService", told=(told,), pinned=True))
+    return _gone_with_its_node(world, "its node is out of service", "NodeOutOfService", text)
+
+
+def _gone_with_its_node(world: VmiWorld, why: str, reason: str, text: str) -> Plan:
+    """Whatever its pod seems to be: the kubelet of such a node says nothing any more."""
+    told = Event(about=world.vmi.raw, type="Warning", reason=reason, message=text)
+    return _in_live_world(world, _fail(world, why, reason=reason, told=(told,), pinned=True))
 
 
 def _pod_gone(world: VmiWorld) -> Plan:
@@ -159,7 +160,7 @@ def _delete_pod(world: VmiWorld) -> Plan | None:
     """
     for pod in world.pods:
         late = world.vmi.phase.final and pod.phase == "Pending"
-        lost = world.fenced or (world.node_out and not world.node_deleted)
+        lost = world.fenced or world.node_off
         beyond = lost and world.vmi.phase.final and pod.node == world.vmi.node
         if (world.vmi.deleting or late) and (beyond or not pod.deleting):
             text = f"Deleted virtual machine pod {pod.name}"

@@ -23,7 +23,7 @@ class VmiWorld(msgspec.Struct, frozen=True, kw_only=True):
     vm_counts: bool = False  # a VM still has to count this VMI among its failed starts
     node_lost: bool = False  # the agent of its node has been silent for too long
     node_out: str = ""  # why nothing can run on its node any more
-    node_deleted: bool = False  # that is all: Kubernetes removes such a node's pods, and is waited for
+    node_deleted: bool = False  # which is all that is known of it
     fenced: bool = False  # its node was lost, and its guest has ended by itself
     node_waits: str = ""  # what its guest waits for on a node that does not renew its lease
     missing_claim: str = ""  # a claim that a volume names and that does not exist
@@ -31,6 +31,11 @@ class VmiWorld(msgspec.Struct, frozen=True, kw_only=True):
     launcher_image: str
     now: float  # seconds since 1970
     refusal: Refusal | None = None
+
+    @property
+    def node_off(self) -> bool:
+        """Its node is certainly off. Of one that was deleted Kubernetes removes the pods, and is waited for."""
+        return bool(self.node_out) and not self.node_deleted
 
     @property
     def pod(self) -> Pod | None:

@@ -134,11 +134,8 @@ class Agent:
             if guest.domain is not None and guest.domain.absent and not guest.domain.guarded:
                 self._queue.add(guest.uid)
         behind = [guest for guest in self._guests.values() if guest.guarded and guest.wound_until < until]
-        for guest, failed in zip(
-            behind,
-            await asyncio.gather(*(self._wind_up(guest, until) for guest in behind), return_exceptions=True),
-            strict=True,
-        ):
+        ends = await asyncio.gather(*(self._wind_up(guest, until) for guest in behind), return_exceptions=True)
+        for guest, failed in zip(behind, ends, strict=True):
             if isinstance(failed, IpcError):
                 LOG.warning("the watchdog is not wound up: %s", failed, extra=self.identify(guest.uid))
             elif failed is not None:
