@@ -3,7 +3,7 @@
 from tests.e2e.harness import vms
 from tests.e2e.harness.cluster import Cluster
 from tests.e2e.harness.guests import diskless, vm
-from tests.e2e.harness.nodes import all_is_well, ready
+from tests.e2e.harness.nodes import all_is_well, ready, takes_guests
 from tests.e2e.harness.waiting import until
 
 NODE = "node2"
@@ -17,6 +17,7 @@ def test_a_dead_nodes_vm_runs_elsewhere_once_the_node_is_certainly_off(cluster: 
     machine["spec"]["template"]["spec"]["affinity"] = {
         "nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}
     }
+    until(f"{NODE} takes guests", lambda: takes_guests(cluster, NODE), 120)
     cluster.create(machine)
     before = vms.running(cluster, namespace, "survivor")
     assert before["status"]["nodeName"] == NODE

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.harness import cuts, processes, vms
 from tests.e2e.harness.cluster import Cluster, Object
 from tests.e2e.harness.counting import Counting, counting, explained
-from tests.e2e.harness.nodes import all_is_well
+from tests.e2e.harness.nodes import all_is_well, takes_guests
 from tests.e2e.harness.waiting import until
 
 THERE = "node2"
@@ -27,8 +27,9 @@ def fencing(made: Object) -> None:
     template["spec"]["affinity"] = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
 
 
-def takes_guests(cluster: Cluster) -> bool:
-    return bool(cluster.get("node", THERE)["metadata"]["labels"].get("kubevirt.io/schedulable") == "true")
+@pytest.fixture(autouse=True)
+def ready_there(cluster: Cluster) -> None:
+    until(f"{THERE} takes guests", lambda: takes_guests(cluster, THERE), 120)
 
 
 def on_there(guest: Counting) -> str:
@@ -78,7 +79,7 @@ def test_an_outage_of_the_api_stops_no_guest_and_a_cut_ends_it_before_it_runs_el
             never_twice(guest, uid, 150)
         until("all is well again", lambda: all_is_well(cluster), 180)
         until("nothing is left of it", lambda: not guest.launchers(uid), 120)
-        until(f"{THERE} takes guests again at once", lambda: takes_guests(cluster), 20)
+        until(f"{THERE} takes guests again at once", lambda: takes_guests(cluster, THERE), 20)
 
 
 def test_it_moves_with_its_guard(cluster: Cluster) -> None:
@@ -109,7 +110,7 @@ def test_a_power_cut(cluster: Cluster) -> None:
             never_twice(guest, uid, 120)
         finally:
             cluster.node("start", THERE)
-            until("all is well again", lambda: all_is_well(cluster) and takes_guests(cluster), 240)
+            until("all is well again", lambda: all_is_well(cluster) and takes_guests(cluster, THERE), 240)
         assert not guest.launchers(uid)
 
 

@@ -9,6 +9,14 @@ def ready(cluster: Cluster, node: str) -> str:
     return str((vms.condition(cluster.get("node", node), "Ready") or {}).get("status"))
 
 
+def takes_guests(cluster: Cluster, name: str) -> bool:
+    """Neither an installation that has just ended nor an earlier loss of the node keeps a guest away."""
+    node = cluster.get("node", name)
+    allocatable = node["status"].get("allocatable") or {}
+    free = not node["spec"].get("taints") and allocatable.get("devices.kubevirt.io/tun", "0") != "0"
+    return free and node["metadata"]["labels"].get("kubevirt.io/schedulable") == "true"
+
+
 def all_is_well(cluster: Cluster) -> bool:
     """On all nodes, with every pod of the system."""
     nodes = [node["metadata"]["name"] for node in cluster.list("nodes")]
