@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.unit.virtctl.api_server import REPOSITORY
-from virtctl.completion import for_kubectl
+from virtctl import kubectl_completion
 from virtctl.main import main
 
 
@@ -36,7 +36,7 @@ def test_what_the_script_calls() -> None:
 
 def test_kubectl_asks_for_candidates(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["kubectl_complete-virt", "st"])
-    assert for_kubectl() == 0
+    assert kubectl_completion.main() == 0
     start, stop, end = capsys.readouterr().out.splitlines()
     assert (start, stop, end) == ("start\tStart a virtual machine.", "stop\tStop a virtual machine.", ":4")
 
@@ -45,7 +45,7 @@ def test_kubectl_finds_us_by_these_names() -> None:
     parser = configparser.ConfigParser()
     parser.read(REPOSITORY / "setup.cfg")
     scripts = parser["options.entry_points"]["console_scripts"].split("\n")
-    assert {"kubectl-virt = virtctl.main:main", "kubectl_complete-virt = virtctl.completion:for_kubectl"} <= set(
+    assert {"kubectl-virt = virtctl.main:main", "kubectl_complete-virt = virtctl.kubectl_completion:main"} <= set(
         scripts
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from virt_api.plan.causes import NOT_SUPPORTED
 from virt_api.plan.reading import Raw, flag, has, number, numbered, text
 from virt_api.plan.rule import Offences, Rule, Subject
-from virt_api.plan.rules.network import PCI_ADDRESS
+from virt_api.plan.rules.interface import PCI_ADDRESS
 from virt_model.name_forms import label_faults
 
 TARGETS = ("disk", "lun", "cdrom")

@@ -9,22 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from virt_api.plan.causes import DUPLICATE, NOT_SUPPORTED, REQUIRED
-from virt_api.plan.reading import Raw, flag, has, items, number, numbered, rows, text
+from virt_api.plan.causes import DUPLICATE, REQUIRED
+from virt_api.plan.reading import Raw, flag, has, numbered, rows, text
 from virt_api.plan.rule import Offences, Rule, Subject, once
-from virt_model.name_forms import is_address
+from virt_api.plan.rules.interface import INTERFACE, interfaces
 from virt_model.network_rules import BINDINGS, MASQUERADE_BRIDGE_MAC
 
-MODELS = ("e1000", "e1000e", "igb", "ne2k_pci", "pcnet", "rtl8139", "virtio")
 STATES = ("absent", "up", "down")
 
 _NAME = re.compile("[A-Za-z0-9_-]+", re.ASCII)
-_MAC = re.compile("([0-9a-fA-F]{2}([:-])([0-9a-fA-F]{2}\\2){4}[0-9a-fA-F]{2})", re.ASCII)
-PCI_ADDRESS = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]", re.ASCII)
-
-
-def _interfaces(subject: Subject) -> Iterator[tuple[int, Raw]]:
-    return numbered(subject.spec, "domain", "devices", "interfaces")
 
 
 def _network_of(subject: Subject, interface: Raw) -> Raw | None:
@@ -33,7 +26,7 @@ def _network_of(subject: Subject, interface: Raw) -> Raw | None:
 
 
 def _dead(binding: str, subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
+    for i, interface in interfaces(subject):
         if has(interface, binding):
             yield {"i": i}
 
@@ -94,7 +87,7 @@ def _pod_beside_default_multus(subject: Subject) -> Offences:
 
 
 def _network_without_interface(subject: Subject) -> Offences:
-    names = {text(interface, "name") for _, interface in _interfaces(subject)}
+    names = {text(interface, "name") for _, interface in interfaces(subject)}
     for i, network in numbered(subject.spec, "networks"):
         if (name := text(network, "name")) not in names:
             yield {"i": i, "name": name}
@@ -102,14 +95,14 @@ def _network_without_interface(subject: Subject) -> Offences:
 
 def _interface_without_network(subject: Subject) -> Offences:
     names = {text(network, "name") for network in rows(subject.spec, "networks")}
-    for i, interface in _interfaces(subject):
+    for i, interface in interfaces(subject):
         if (name := text(interface, "name")) not in names:
             yield {"i": i, "name": name}
 
 
 def _repeated_interface(subject: Subject) -> Offences:
     seen: set[str] = set()
-    for i, interface in _interfaces(subject):
+    for i, interface in interfaces(subject):
         name = text(interface, "name")
         if name in seen:
             yield {"i": i}
@@ -117,26 +110,26 @@ def _repeated_interface(subject: Subject) -> Offences:
 
 
 def _unspeakable_name(subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
+    for i, interface in interfaces(subject):
         if not _NAME.fullmatch(text(interface, "name")):
             yield {"i": i}
 
 
 def _not_one_binding(subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
+    for i, interface in interfaces(subject):
         if sum(has(interface, binding) for binding in BINDINGS) != 1:
             yield {"i": i, "name": text(interface, "name")}
 
 
 def _masquerade_elsewhere(subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
+    for i, interface in interfaces(subject):
         network = _network_of(subject, interface)
         if has(interface, "masquerade") and network is not None and not has(network, "pod"):
             yield {"i": i}
 
 
 def _forbidden_bridge(subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
+    for i, interface in interfaces(subject):
         network = _network_of(subject, interface)
         on_pod = network is not None and has(network, "pod")
         if has(interface, "bridge") and on_pod and not subject.config.permit_bridge_on_pod_network:
@@ -144,21 +137,21 @@ def _forbidden_bridge(subject: Subject) -> Offences:
 
 
 def _masquerade_with_taken_mac(subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
+    for i, interface in interfaces(subject):
         mac = text(interface, "macAddress").replace("-", ":").lower()
         if has(interface, "masquerade") and mac == MASQUERADE_BRIDGE_MAC:
             yield {"i": i}
 
 
 def _unknown_state(subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
+    for i, interface in interfaces(subject):
         state = text(interface, "state")
         if state and state not in STATES:
             yield {"i": i, "name": text(interface, "name"), "state": state}
 
 
 def _absent(subject: Subject) -> Iterator[tuple[int, Raw]]:
-    return ((i, interface) for i, interface in _interfaces(subject) if text(interface, "state") == "absent")
+    return ((i, interface) for i, interface in interfaces(subject) if text(interface, "state") == "absent")
 
 
 def _absent_without_bridge(subject: Subject) -> Offences:
@@ -174,56 +167,13 @@ def _absent_default(subject: Subject) -> Offences:
             yield {"i": i, "name": text(interface, "name")}
 
 
-def _unknown_model(subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
-        model = text(interface, "model")
-        if model and model not in MODELS:
-            yield {"i": i, "model": model}
-
-
-def _malformed_mac(subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
-        mac = text(interface, "macAddress")
-        if mac and not _MAC.fullmatch(mac):
-            yield {"i": i, "mac": mac}
-
-
-def _malformed_pci_address(subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
-        address = text(interface, "pciAddress")
-        if address and not PCI_ADDRESS.fullmatch(address):
-            yield {"i": i, "address": address}
-
-
-def _repeated_dhcp_option(subject: Subject) -> Offences:
-    for _, interface in _interfaces(subject):
-        options = [number(option, "option") for option in rows(interface, "dhcpOptions", "privateOptions")]
-        if len(set(options)) < len(options):
-            yield {}
-
-
-def _unreachable_time_server(subject: Subject) -> Offences:
-    for i, interface in _interfaces(subject):
-        for j, server in enumerate(items(interface, "dhcpOptions", "ntpServers")):
-            if not (isinstance(server, str) and is_address(server, 4)):
-                yield {"i": i, "j": j}
-
-
-def _dhcp_option_out_of_range(subject: Subject) -> Offences:
-    for _, interface in _interfaces(subject):
-        for option in rows(interface, "dhcpOptions", "privateOptions"):
-            if not 224 <= (number(option, "option") or 0) <= 254:
-                yield {}
-
-
 _NETWORK = "{at}.networks[{i}]"
-_INTERFACE = "{at}.domain.devices.interfaces[{i}]"
 _GONE = " has been discontinued since v1.3"
 
 DISCONTINUED = (
-    Rule(_slirp, _INTERFACE + ".slirp", "Slirp interface support" + _GONE),
-    Rule(_macvtap, _INTERFACE + ".macvtap", "Macvtap network binding" + _GONE),
-    Rule(_passt, _INTERFACE + ".passt", "Passt network binding" + _GONE),
+    Rule(_slirp, INTERFACE + ".slirp", "Slirp interface support" + _GONE),
+    Rule(_macvtap, INTERFACE + ".macvtap", "Macvtap network binding" + _GONE),
+    Rule(_passt, INTERFACE + ".passt", "Passt network binding" + _GONE),
 )
 NETWORKS = (
     Rule(
@@ -248,74 +198,43 @@ NETWORKS = (
         DUPLICATE,
     ),
     Rule(_network_without_interface, _NETWORK + ".name", _NETWORK + ".name '{name}' not found.", REQUIRED),
-    Rule(_interface_without_network, _INTERFACE + ".name", _INTERFACE + ".name '{name}' not found."),
+    Rule(_interface_without_network, INTERFACE + ".name", INTERFACE + ".name '{name}' not found."),
     Rule(
         _repeated_interface,
-        _INTERFACE + ".name",
+        INTERFACE + ".name",
         "Only one interface can be connected to one specific network",
         DUPLICATE,
     ),
     Rule(
         _unspeakable_name,
-        _INTERFACE + ".name",
+        INTERFACE + ".name",
         "Network interface name can only contain alphabetical characters, numbers, dashes (-) or underscores (_)",
     ),
     Rule(
         _not_one_binding,
-        _INTERFACE,
+        INTERFACE,
         "logical {name} interface must have exactly one binding method or binding plugin",
     ),
-    Rule(_masquerade_elsewhere, _INTERFACE + ".name", "Masquerade interface only implemented with pod network"),
+    Rule(_masquerade_elsewhere, INTERFACE + ".name", "Masquerade interface only implemented with pod network"),
     Rule(
         _masquerade_with_taken_mac,
-        _INTERFACE + ".macAddress",
+        INTERFACE + ".macAddress",
         "The requested MAC address is reserved for the in-pod bridge. Please choose another one.",
     ),
     Rule(
         _forbidden_bridge,
-        _INTERFACE + ".name",
+        INTERFACE + ".name",
         "Bridge on pod network configuration is not enabled under kubevirt-config",
     ),
-    Rule(_unknown_state, _INTERFACE + ".state", "logical {name} interface state value is unsupported: {state}"),
+    Rule(_unknown_state, INTERFACE + ".state", "logical {name} interface state value is unsupported: {state}"),
     Rule(
         _absent_without_bridge,
-        _INTERFACE + ".state",
+        INTERFACE + ".state",
         '"{name}" interface\'s state "absent" is supported only for bridge binding',
     ),
     Rule(
         _absent_default,
-        _INTERFACE + ".state",
+        INTERFACE + ".state",
         '"{name}" interface\'s state "absent" is not supported on default networks',
-    ),
-    Rule(
-        _unknown_model,
-        _INTERFACE + ".model",
-        "interface " + _INTERFACE + ".name uses model {model} that is not supported.",
-        NOT_SUPPORTED,
-    ),
-    Rule(
-        _malformed_mac,
-        _INTERFACE + ".macAddress",
-        "interface " + _INTERFACE + ".name has malformed MAC address ({mac}).",
-    ),
-    Rule(
-        _malformed_pci_address,
-        _INTERFACE + ".pciAddress",
-        "interface " + _INTERFACE + ".name has malformed PCI address ({address}).",
-    ),
-    Rule(
-        _repeated_dhcp_option,
-        "{at}",
-        "Found Duplicates: you have provided duplicate DHCPPrivateOptions",
-    ),
-    Rule(
-        _dhcp_option_out_of_range,
-        "{at}",
-        "provided DHCPPrivateOptions are out of range, must be in range 224 to 254",
-    ),
-    Rule(
-        _unreachable_time_server,
-        _INTERFACE + ".dhcpOptions.ntpServers[{j}]",
-        "NTP servers must be a list of valid IPv4 addresses.",
     ),
 )

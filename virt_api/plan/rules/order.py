@@ -19,6 +19,7 @@ from virt_api.plan.rules.devices import BOOT_ORDER, INPUTS, IO_THREADS, PCI_PLAC
 from virt_api.plan.rules.disks import DISKS
 from virt_api.plan.rules.gated import GATED
 from virt_api.plan.rules.growth import GROWTH
+from virt_api.plan.rules.interface import INTERFACES
 from virt_api.plan.rules.machine import ARCHITECTURE, FIRMWARE, MACHINE
 from virt_api.plan.rules.memory import MANDATORY, MEMORY
 from virt_api.plan.rules.metadata import METADATA
@@ -38,6 +39,7 @@ SPEC: tuple[Rule, ...] = (
     *ARCHITECTURE,
     *DISCONTINUED,
     *NETWORKS,
+    *INTERFACES,
     *PORTS,
     *BOOT_ORDER,
     *PCI_PLACES,
@@ -66,6 +68,7 @@ VMI_CREATE: tuple[Rule, ...] = (
     *METADATA,
     *AMD64,
     *NETWORKS,
+    *INTERFACES,
     *PORTS,
     *DISKS,
     *BLOCKS,
