@@ -59,7 +59,8 @@ def _equip(launcher: Launcher, identity: Identity, root: EmbedRoot, ovmf_dir: st
         return Receiver(paths.receiver_dir(), root.path, identity.domain, tell)
 
     root.prepare()
-    launcher.equip(Hypervisor(root.uri, launcher.changed), Build(identity, ovmf_dir), receiver)
+    hypervisor = Hypervisor(root.uri, paths.qemu_events(identity.uid), launcher.changed)
+    launcher.equip(hypervisor, Build(identity, ovmf_dir), receiver)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

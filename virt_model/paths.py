@@ -67,6 +67,11 @@ def usb_sockets(vmi_uid: str) -> tuple[str, ...]:
     return tuple(f"{vmi_private(vmi_uid)}/{socket}" for socket in USB_SOCKETS)
 
 
+def qemu_events(vmi_uid: str) -> str:
+    """The launcher's own way to QEMU; libvirt has another."""
+    return f"{vmi_private(vmi_uid)}/virt-qemu-events"
+
+
 def alive_lock(vmi_uid: str) -> str:
     """The file that the launcher keeps locked for as long as it lives."""
     return f"{vmi_private(vmi_uid)}/alive"

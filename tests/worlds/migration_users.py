@@ -45,7 +45,8 @@ def _done(world: World, said: str, node: int) -> World:
         return world
     index = agent.of
     launcher = world.launchers[index]
-    if not agent.connected or not launcher.alive or not (launcher.stands or launcher.stage == Stage.SENDING):
+    here = launcher.stands or (launcher.stage == Stage.SENDING and launcher.domain in ("running", "paused"))
+    if not agent.connected or not launcher.alive or not here:
         return world
     held = said == "pause"
     unmoved = launcher.stage == Stage.SENDING and launcher.domain == "paused"  # libvirt resumes no guest that leaves

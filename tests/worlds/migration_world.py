@@ -3,8 +3,8 @@
 The agents decide by the product's own code: `plan.guest.plan`, the patches it writes and the rules of the runner. What
 is played here is the rest: caches that lag, agents that die between two actions, launchers that die, a connection
 that breaks at any moment, writes whose answer is lost, nodes that are cut off from the API or from each other, and
-libvirt, which at the source either ends its guest or resumes it. Users pause and unpause the guest meanwhile
-(`migration_users`). When a migration is over, virt-controller may hand over the next one, to the other node.
+libvirt, which at the source either ends its guest (`migration_ends`) or resumes it. Users pause and unpause the guest
+meanwhile (`migration_users`). When a migration is over, virt-controller may hand over the next one, to the other node.
 
 The launcher with index i is in the pod that the i-th migration made; 0 is in the VMI's first one.
 """
@@ -20,7 +20,7 @@ import msgspec
 
 from api.lens import apply_patch
 from api.lens_patch import PatchError
-from tests.worlds import migration_users
+from tests.worlds import migration_ends, migration_users
 from tests.worlds.search import Broken, Edge
 from virt_controller.plan import migration_status
 from virt_controller.plan.migration_policy import Manner
@@ -28,6 +28,7 @@ from virt_controller.plan.migration_world import Migration as Job
 from virt_handler.plan import guest, migration_role, steps
 from virt_handler.plan.domain import Domain, Migration, Stage
 from virt_handler.plan.patch import runner_guard, runner_patch, status_patch
+from virt_launcher.plan.ending import Ending
 from virt_model import labels, names
 from virt_model.migration_settings import MigrationSettings
 from virt_model.runner import runner_of
@@ -62,13 +63,20 @@ class Launcher(NamedTuple):
     aborted: bool = False
     held: bool = False  # its user wants it paused
     past: bool = False  # what has arrived here: the source has run on since
+    ending: Ending | None = None  # of a guest that leaves: what QEMU itself has said
+    decided: bool = False  # libvirt knows that it has moved, and ends it here
+    moved: bool = False  # the launcher says so
+
+    @property
+    def gone(self) -> bool:
+        return self.ending is not None and self.ending.gone
 
     @property
     def stands(self) -> bool:
         """The guest is here and runs, or would if its user let it."""
         arrives = self.stage in (Stage.ARRIVING, Stage.RECEIVED)
         paused = self.domain == "paused" and self.held and not arrives
-        return self.alive and (self.domain == "running" or paused)
+        return self.alive and not self.gone and (self.domain == "running" or paused)
 
 
 class Agent(NamedTuple):
@@ -224,7 +232,7 @@ def _matters(cache: str, node: int, known: int | None, pods: tuple[tuple[int, bo
 def _domain(launcher: Launcher, index: int) -> Domain:
     moving = launcher.stage in (Stage.SENDING, Stage.RECEIVED, Stage.ARRIVING)
     reason = {
-        "shutoff": "migrated" if launcher.stage == Stage.SENT else "destroyed",
+        "shutoff": "migrated" if launcher.moved else "destroyed",
         "paused": "migration" if moving else "user",
         "crashed": "crashed",
     }
@@ -354,7 +362,8 @@ def _tell_launcher(world: World, node: int, action: steps.Action, job: str) -> W
         case steps.Receive() if not launcher.stage:
             return world.launcher(index, stage=Stage.WAITING.value)
         case steps.Migrate() if launcher.domain in ("running", "paused") and _may_send(launcher, number):
-            return world.launcher(index, stage=Stage.SENDING.value, job=number, aborted=False)
+            begun = {"stage": Stage.SENDING.value, "job": number, "aborted": False}
+            return world.launcher(index, **begun, ending=migration_ends.begins(launcher))
         case steps.AbortMigration() if launcher.stage == Stage.SENDING and not _arrived(world):
             return _resumed(world, index).launcher(index, aborted=True)
         case steps.TakeOver(paused=paused) if launcher.stage == Stage.RECEIVED:
@@ -400,11 +409,12 @@ def _way(world: World) -> Iterator[Edge[World]]:
         if there.stage == Stage.WAITING:
             yield Edge("the domain arrives", world.launcher(target, stage="arriving", domain="paused"), own=True)
         if there.stage == Stage.ARRIVING:
-            stopped = world.launcher(source, domain="paused").launcher(target, stage="received", held=False)
-            yield Edge("all of it has arrived", stopped, own=True)
-    if sending and _arrived(world):
-        yield Edge("the source ends", world.launcher(source, stage="sent", domain="shutoff"), own=True)
-    if sending and (not there.alive or there.stage == Stage.FAILED or not open_):
+            assert here.ending is not None
+            stopped = world.launcher(source, domain="paused", ending=migration_ends.arrived(here.ending))
+            yield Edge("all of it has arrived", stopped.launcher(target, stage="received", held=False), own=True)
+    if sending:
+        yield from migration_ends.steps(world, _arrived(world))
+    if sending and migration_ends.undecided(here) and (not there.alive or there.stage == Stage.FAILED or not open_):
         yield Edge("the way is broken", _resumed(world, source), own=True)
     arrived = there.alive and there.stage in (Stage.WAITING, Stage.ARRIVING, Stage.RECEIVED)
     gave_up = here.stage == Stage.FAILED and here.job == target
@@ -419,10 +429,12 @@ def _arrived(world: World) -> bool:
 
 def _resumed(world: World, source: int) -> World:
     """The guest stays; its launcher sees to it that it does what its user wants."""
-    domain = "paused" if world.launchers[source].held else "running"
+    here = world.launchers[source]
+    assert here.ending is not None
     if _arrived(world):
         world = world.launcher(world.target, past=True)
-    return world.launcher(source, stage=Stage.FAILED.value, domain=domain)
+    domain = "paused" if here.held else "running"
+    return world.launcher(source, stage=Stage.FAILED.value, domain=domain, ending=migration_ends.ran_on(here.ending))
 
 
 def _faults(world: World) -> Iterator[Edge[World]]:
@@ -437,11 +449,7 @@ def _faults(world: World) -> Iterator[Edge[World]]:
         if budget.guests and launcher.alive and launcher.domain in ("running", "paused"):
             dead = _guest_died(world, index).spent("guests")
             yield Edge(f"the guest in launcher {index} dies", dead, own=False)
-            if index == world.target and _arrived(world) and world.launchers[world.source].stage == Stage.SENDING:
-                ended = dead.launcher(world.source, stage="sent", domain="shutoff")
-                yield Edge(f"the source ends, and the guest in launcher {index} dies", ended, own=False)
-    source = world.launchers[world.source]
-    if budget.breaks and source.alive and source.stage == Stage.SENDING:
+    if budget.breaks and migration_ends.undecided(world.launchers[world.source]):
         yield Edge("the connection breaks", _resumed(world, world.source).spent("breaks"), own=False)
     if budget.aborts and (asked := _aborted(world.api)) != world.api:
         yield Edge("an abort is asked for", world._replace(api=asked).spent("aborts"), own=False)
@@ -459,6 +467,8 @@ def _guest_died(world: World, index: int) -> World:
     launcher, lost = world.launchers[index], world._replace(lost=True)
     if launcher.stage in (Stage.ARRIVING, Stage.RECEIVED):
         return lost.launcher(index, stage=Stage.FAILED.value, domain="absent")
+    if launcher.decided and launcher.ending is not None and launcher.stage == Stage.SENDING:
+        return lost.launcher(index, ending=migration_ends.gone(launcher.ending))
     stage = Stage.FAILED.value if launcher.stage == Stage.SENDING else launcher.stage
     return lost.launcher(index, stage=stage, domain="crashed")
 

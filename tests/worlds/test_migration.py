@@ -15,6 +15,7 @@ from tests.worlds.search import Broken, Laws, Report, search, walk
 from virt_handler.plan import migration_role, migration_source, migration_target, status
 from virt_handler.plan.migration_role import Role
 from virt_handler.plan.steps import HandOver, Launcher, Observed, Plan, TakeOver
+from virt_launcher.plan.ending import Ending
 
 WORLDS = {
     "nothing fails": Budget(),
@@ -149,6 +150,13 @@ MUTANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     ),
     "a break is not told": (migration_source, "_failed", _never_fails, "the connection breaks"),
     "a target that died is not told": (migration_target, "_failed", _never_fails, "a launcher dies"),
+    "a launcher takes QEMU's exit for a move": (Ending, "moved", property(lambda ending: ending.gone), "a guest dies"),
+    "a launcher takes QEMU's exit by a signal for a move": (
+        Ending, "moved", property(lambda ending: ending.gone and ending.told_to_go), "a guest dies",
+    ),
+    "a launcher does not wait for QEMU's exit": (
+        Ending, "moved", property(lambda ending: ending.sent), "the connection breaks",
+    ),
 }
 # fmt: on
 

@@ -14,6 +14,7 @@ from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import MigrateRequest, MigrationReport, MigrationStage
 from virt_launcher.adapters.log import log, warn
 from virt_launcher.adapters.one_at_a_time import OneAtATime
+from virt_launcher.adapters.qemu_events import QemuEvents
 from virt_launcher.plan import departure
 
 POLL_SECONDS = 0.4
@@ -27,12 +28,19 @@ UNLIMITED_MIB = (1 << 63) // (1 << 20) - 1
 
 
 class Departure:
-    """One attempt. It begins at once; `tell` gets each change, from a thread of ours, the last one SENT or FAILED."""
+    """One attempt. It begins at once; `tell` gets each change, from a thread of ours, the last one SENT or FAILED.
+
+    `events` listens to QEMU and is closed when the attempt is over.
+    """
 
     def __init__(
-        self, domain: libvirt.virDomain, request: MigrateRequest, tell: Callable[[MigrationReport], None]
+        self,
+        domain: libvirt.virDomain,
+        request: MigrateRequest,
+        tell: Callable[[MigrationReport], None],
+        events: QemuEvents,
     ) -> None:
-        self._domain, self._request, self._tell = domain, request, tell
+        self._domain, self._request, self._tell, self._events = domain, request, tell, events
         self._report = MigrationReport(stage=MigrationStage.SENDING, migration_uid=request.migration_uid)
         self._over = threading.Event()
         self._look_now = threading.Event()
@@ -82,6 +90,7 @@ class Departure:
         with self._ending:
             self._over.set()
         self._look_now.set()
+        self._events.close()
         if error is None:
             log("the guest has left", migration=self.uid)
             self._say(stage=MigrationStage.SENT, **self._progress)

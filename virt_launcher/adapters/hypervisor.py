@@ -24,11 +24,12 @@ from virt_ipc.messages import (
     Reason,
     Status,
 )
-from virt_launcher.adapters import domains, stats, words
+from virt_launcher.adapters import domains, event_loop, stats, words
 from virt_launcher.adapters.departure import Departure
 from virt_launcher.adapters.dirty_rate import DirtyRate
 from virt_launcher.adapters.guest_agent import GuestAgent
 from virt_launcher.adapters.log import log
+from virt_launcher.adapters.qemu_events import QemuEvents
 from virt_launcher.plan import alias, departure, panic
 
 PANICKED = "GUEST_PANICKED"
@@ -45,17 +46,17 @@ class Hypervisor:
     The driver is opened when the domain comes: only then does libvirt look for one that runs already.
     """
 
-    def __init__(self, uri: str, changed: Callable[[DomainReport], None]) -> None:
-        libvirt.registerErrorHandler(_drop, None)
-        libvirt.virEventRegisterDefaultImpl()
-        threading.Thread(target=_turn, name="libvirt-events", daemon=True).start()
-        self._uri = uri
+    def __init__(self, uri: str, qemu_events: str, changed: Callable[[DomainReport], None]) -> None:
+        """`qemu_events` is the socket of the second monitor that the domain's XML gives QEMU."""
+        event_loop.start()
+        self._uri, self._qemu_events = uri, qemu_events
         self._opened: libvirt.virConnect | None = None
         self._changed = changed
         self._lock = threading.RLock()
         self._domain: libvirt.virDomain | None = None
         self._report = DomainReport()
         self._end: Reason | None = None
+        self._killed = False
         self._departure: Departure | None = None
         self._agent: GuestAgent | None = None
         self._dirty_rate: DirtyRate | None = None
@@ -97,12 +98,12 @@ class Hypervisor:
             tell(report)
 
         with self._beginning:
-            self._departure = Departure(self._domain, request, told)
+            self._departure = Departure(self._domain, request, told, QemuEvents(self._qemu_events, self._has_moved))
         return self._departure
 
     def _take(self, domain: libvirt.virDomain, held: bool) -> DomainReport:
         with self._lock:
-            self._domain = domain
+            self._domain, self._end, self._killed = domain, None, False
             self._agent = GuestAgent(domain, self._agent_said)
             self._dirty_rate = DirtyRate(domain)
             self._report = msgspec.structs.replace(domains.first_report(domain), held=held)
@@ -117,6 +118,7 @@ class Hypervisor:
 
     def kill(self) -> None:
         """SIGTERM to QEMU, so that it writes back what it holds; SIGKILL when it does not go."""
+        self._killed = True
         self._act(domains.destroy)
 
     def pause(self) -> None:
@@ -225,17 +227,24 @@ class Hypervisor:
             raise LauncherRefused(f"libvirt: {domains.text(error)}") from error
 
     def _look(self) -> None:
-        """Ask libvirt for the state. What cannot be asked any more has ended; the event says how, if it came yet."""
-        with self._lock:
-            if self._domain is None:
-                return
-            try:
+        """Ask libvirt for the state. What cannot be asked any more has ended; the event says how."""
+        with self._lock, contextlib.suppress(libvirt.libvirtError):
+            if self._domain is not None and self._end is None:
                 number, why = self._domain.state()
-                self._end = None
                 self._set(status=words.STATUS[number], reason=words.reason(number, why))
-            except libvirt.libvirtError:
-                if self._end is not None:
-                    self._set(status=Status.SHUTOFF, reason=self._end, agent_connected=False)
+
+    def _has_moved(self) -> None:
+        """QEMU itself has proven it; libvirt says so some 0.2 s later."""
+        if not self._killed:
+            log("QEMU itself says that the guest has moved")
+            self._ended(Reason.MIGRATED)
+
+    def _ended(self, reason: Reason) -> None:
+        """What is said first holds."""
+        with self._lock:
+            if self._end is None:
+                self._end = reason
+                self._set(status=Status.SHUTOFF, reason=reason, agent_connected=False)
 
     def _set(self, **fields: object) -> None:
         with self._lock:
@@ -256,9 +265,7 @@ class Hypervisor:
 
     def _on_lifecycle(self, _conn: object, _dom: object, event: int, detail: int, _opaque: object) -> None:
         if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
-            with self._lock:
-                self._end = words.END.get(detail, Reason.UNKNOWN)
-                self._set(status=Status.SHUTOFF, reason=self._end, agent_connected=False)
+            self._ended(words.END.get(detail, Reason.UNKNOWN))
             return
         self._look()
         if event == libvirt.VIR_DOMAIN_EVENT_RESUMED and self._report.reason is not Reason.IO_ERROR:
@@ -295,12 +302,3 @@ class Hypervisor:
 
 def _on_job_completed(_conn: object, _dom: object, stats: dict[str, int], _opaque: object) -> None:
     log("what the migration took", **departure.outcome(stats))
-
-
-def _turn() -> None:
-    while True:
-        libvirt.virEventRunDefaultImpl()
-
-
-def _drop(_context: object, _error: object) -> None:
-    """libvirt would print every error to stderr, also those that we handle."""

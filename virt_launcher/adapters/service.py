@@ -19,6 +19,7 @@ from virt_ipc.messages import (
     HelloRequest,
     MigrateRequest,
     MigrationReport,
+    MigrationStage,
     Reason,
     ReceiveRequest,
     Status,
@@ -245,7 +246,9 @@ class Launcher(AgentCalls):
 
     def _migrating(self, report: MigrationReport) -> None:
         with self._lock:
+            self.note(leaving=report.stage is MigrationStage.SENDING)
             self.reports.publish(msgspec.structs.replace(self.reports.report, migration=report))
+        self._wake()
 
     def _arriving(self, arrival: Arrival) -> None:
         self.note(arrival=arrival)

@@ -19,6 +19,7 @@ from virt_launcher.plan import (
     memory,
     panic,
     pci,
+    qemu_events,
     redirection,
     rng,
     serial,
@@ -55,6 +56,7 @@ def domain(given: Given) -> Element:
         clock.clock(given),
         element("on_reboot", "destroy") if given.guest.spec.domain.reboot_policy == "Terminate" else None,
         devices(given),
+        qemu_events.command_line(given),
         type_=given.accelerator.value,
     )
 

@@ -14,6 +14,8 @@ SEEN_BY_HANDLER_SECONDS = 15.0
 """How long the final state is kept for a handler that is away."""
 MOVED_SECONDS = 600.0
 """The same of a guest that has moved: nobody else knows that it ended here, and the target waits for that word."""
+PUT_AWAY_SECONDS = 2.0
+"""libvirt has so long to put away what it had of a guest that has moved, and to tell what the migration took."""
 PRESS_AGAIN_SECONDS = 5.0
 """A guest that is still booting misses the power button: it is pressed again."""
 KILL_MARGIN_SECONDS = 5.0
@@ -69,6 +71,8 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     ended: float = 0.0
     moved: bool = False
     """It ended here because it goes on elsewhere."""
+    leaving: bool = False
+    """libvirt has not done with the migration yet."""
     arrival: Arrival = Arrival.NONE
     released: bool = False
     """The handler has seen the end, or has said that there shall be no domain."""
@@ -138,6 +142,7 @@ def _alive(life: Life, now: float) -> Step:
 
 def _ended(life: Life, now: float) -> Step:
     left = life.ended + (MOVED_SECONDS if life.moved else SEEN_BY_HANDLER_SECONDS) - now
-    if life.released or left <= 0:
+    put_away = life.ended + PUT_AWAY_SECONDS - now if life.leaving else 0.0
+    if left <= 0 or (life.released and put_away <= 0):
         return Step(action=Action.EXIT, why="the guest has ended")
-    return Step(again_in=left)
+    return Step(again_in=put_away if life.released else left)

@@ -41,6 +41,8 @@ class Embedded(NamedTuple):
     uri: str
     hypervisor: Any
     seen: Seen
+    qemu_events: str
+    """Where its guests may have a second monitor."""
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +55,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     root = EmbedRoot(str(tmp_path_factory.mktemp("e")))
     root.prepare()
     seen = Seen()
-    hypervisor = Hypervisor(root.uri, seen)
-    yield Embedded(root.uri, hypervisor, seen)
+    events = f"{root.path}/events"
+    hypervisor = Hypervisor(root.uri, events, seen)
+    yield Embedded(root.uri, hypervisor, seen, events)
     hypervisor.kill()

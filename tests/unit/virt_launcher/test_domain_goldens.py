@@ -38,7 +38,7 @@ def test_libvirt_takes_it(name: str, embedded: Embedded) -> None:
 
     xml = (GOLDENS / f"{name}.xml").read_text()
     if not os.path.exists("/dev/kvm"):
-        xml = xml.replace('<domain type="kvm">', '<domain type="qemu">')
+        xml = xml.replace(' type="kvm">', ' type="qemu">', 1)
     connection = libvirt.open(embedded.uri)
     domain = connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
     try:

@@ -15,6 +15,7 @@ from virt_launcher.plan.life import (
     KILL_MARGIN_SECONDS,
     MOVED_SECONDS,
     PRESS_AGAIN_SECONDS,
+    PUT_AWAY_SECONDS,
     SEEN_BY_HANDLER_SECONDS,
     SETTLE_SECONDS,
     Action,
@@ -88,6 +89,22 @@ ENDED = replace(ALIVE, stage=Stage.ENDED, ended=200.0)
         pytest.param(ENDED, 215.0, Action.EXIT, 0, None, id="end never seen"),
         pytest.param(replace(ENDED, moved=True), 215.0, Action.WAIT, 0, MOVED_SECONDS - 15, id="moved, not seen yet"),
         pytest.param(replace(ENDED, moved=True, released=True), 201.0, Action.EXIT, 0, None, id="moved, seen"),
+        pytest.param(
+            replace(ENDED, moved=True, released=True, leaving=True),
+            201.0,
+            Action.WAIT,
+            0,
+            PUT_AWAY_SECONDS - 1,
+            id="moved and seen before libvirt says so",
+        ),
+        pytest.param(
+            replace(ENDED, moved=True, released=True, leaving=True),
+            202.0,
+            Action.EXIT,
+            0,
+            None,
+            id="libvirt does not come to an end",
+        ),
     ],
 )
 def test_table(life: Life, now: float, action: Action, code: int, again_in: float | None) -> None:

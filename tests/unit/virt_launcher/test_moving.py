@@ -5,11 +5,14 @@ The embedded driver can be opened once in a process, so the one that adopts is o
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +23,18 @@ from virt_ipc.messages import MigrateRequest, MigrationReport, MigrationStage, R
 from virt_model.migration_way import LOOPBACK
 
 XML = """
-<domain type='qemu'><name>ns_mover</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>
+<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+  <name>ns_mover</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>
   <os><type arch='x86_64' machine='q35'>hvm</type></os><features><acpi/></features>
   <devices><controller type='usb' model='none'/><memballoon model='none'/></devices>
+  <qemu:commandline>
+    <qemu:arg value='-chardev'/><qemu:arg value='socket,id=events,path={events},server=on,wait=off'/>
+    <qemu:arg value='-mon'/><qemu:arg value='chardev=events,mode=control'/>
+  </qemu:commandline>
 </domain>
 """
+FINISH = struct.pack(">IIiI", 0x20008086, 1, 306, 0)
+"""The head of libvirt's call of that name, the last one of a migration: its answer says that the guest has arrived."""
 ADOPT = """
 import sys
 from virt_launcher.adapters.embed_root import EmbedRoot
@@ -32,7 +42,7 @@ from virt_launcher.adapters.hypervisor import Hypervisor
 root = EmbedRoot(sys.argv[1])
 root.prepare()
 root.adopt("ns_mover", sys.argv[2])
-hypervisor = Hypervisor(root.uri, lambda report: None)
+hypervisor = Hypervisor(root.uri, "", lambda report: None)
 print(hypervisor.adopt("ns_mover", paused=False).status)
 hypervisor.kill()
 """
@@ -66,44 +76,73 @@ def receiving(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("r")
 
 
-@pytest.fixture
-def relay(receiving: Path) -> Iterator[int]:
-    """A port that leads to the receiving libvirtd's socket."""
-    listener = socket.create_server((LOOPBACK, 0))
-    threading.Thread(target=lead, args=[listener, f"{receiving}/libvirt-sock"], daemon=True).start()
-    yield listener.getsockname()[1]
-    listener.close()
+class Relay:
+    """A port that leads to the receiving libvirtd's socket, until it shall break at the end of a migration."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._listener = socket.create_server((LOOPBACK, 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.breaks = False
+        """The target is asked to finish, and its answer is lost."""
+        threading.Thread(target=self._lead, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _lead(self) -> None:
+        while True:
+            try:
+                here, _ = self._listener.accept()
+            except OSError:
+                return
+            there = socket.socket(socket.AF_UNIX)
+            there.connect(self._path)
+            asked = threading.Event()
+            threading.Thread(target=_pump, args=(here, there, self._seen(asked)), daemon=True).start()
+            threading.Thread(target=_pump, args=(there, here, self._passes(asked)), daemon=True).start()
+
+    def _passes(self, asked: threading.Event) -> Callable[[bytes], bool]:
+        return lambda data: not asked.is_set()
+
+    def _seen(self, asked: threading.Event) -> Callable[[bytes], bool]:
+        tail = b""
+
+        def look(data: bytes) -> bool:
+            nonlocal tail
+            if self.breaks and FINISH in tail + data:
+                asked.set()
+            tail = data[-len(FINISH) :]
+            return True
+
+        return look
 
 
-def lead(listener: socket.socket, path: str) -> None:
-    while True:
-        try:
-            here, _ = listener.accept()
-        except OSError:
-            return
-        there = socket.socket(socket.AF_UNIX)
-        there.connect(path)
-        for pair in ((here, there), (there, here)):
-            threading.Thread(target=pump, args=pair, daemon=True).start()
-
-
-def pump(one: socket.socket, other: socket.socket) -> None:
+def _pump(one: socket.socket, other: socket.socket, goes_on: Callable[[bytes], bool]) -> None:
     try:
-        while data := one.recv(1 << 16):
+        while (data := one.recv(1 << 16)) and goes_on(data):
             other.sendall(data)
-        other.shutdown(socket.SHUT_RDWR)
+        for end in (one, other):
+            end.shutdown(socket.SHUT_RDWR)
     except OSError:
         return
 
 
+@pytest.fixture
+def relay(receiving: Path) -> Iterator[Relay]:
+    made = Relay(f"{receiving}/libvirt-sock")
+    yield made
+    made.close()
+
+
 def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
-    embedded: Embedded, receiving: Path, relay: int
+    embedded: Embedded, receiving: Path, relay: Relay
 ) -> None:
     from virt_launcher.adapters.receiver import Receiver
 
     hypervisor, seen, here, there = embedded.hypervisor, embedded.seen, Stages(), Stages()
     before = len(seen.reports)
-    hypervisor.create(XML, paused=False)
+    hypervisor.create(XML.format(events=embedded.qemu_events), paused=False)
     receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", there.at_target)
     receiver.open()
 
@@ -111,7 +150,7 @@ def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
     assert here.wait(MigrationStage.FAILED).startswith("virError(Code=38, Domain=7, Message='")
     assert seen.reports[-1].status is Status.RUNNING
 
-    slow = MigrateRequest(migration_uid="called back", libvirt_port=relay, bandwidth=1 << 20)
+    slow = MigrateRequest(migration_uid="called back", libvirt_port=relay.port, bandwidth=1 << 20)
     back = Stages()
     departure = hypervisor.depart(slow, back.at_source)
     there.wait(MigrationStage.ARRIVING)
@@ -129,7 +168,7 @@ def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
     there = Stages()
     receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", there.at_target)
     receiver.open()
-    hypervisor.depart(MigrateRequest(migration_uid="m", libvirt_port=relay), here.at_source)
+    hypervisor.depart(MigrateRequest(migration_uid="m", libvirt_port=relay.port), here.at_source)
     here.wait(MigrationStage.SENT)
     seen.wait(Status.SHUTOFF, Reason.MIGRATED)
     ends = {report.reason for report in seen.reports[before:] if report.status is Status.SHUTOFF}
@@ -141,3 +180,51 @@ def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
     command = [sys.executable, "-c", ADOPT, f"{receiving}/e", receiver.state_dir]
     adopted = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert adopted.stdout.strip() == "running", adopted.stderr
+
+
+class Heard:
+    """Listens to QEMU for as long as it lives, also when the attempt is over."""
+
+    def __init__(self, path: str) -> None:
+        from virt_launcher.adapters.qemu_events import QemuEvents
+
+        self.moved, self._events = threading.Event(), QemuEvents(path, self._has_moved)
+        self.listener = next(thread for thread in threading.enumerate() if thread.name == "qemu-events")
+
+    def _has_moved(self) -> None:
+        self.moved.set()
+
+    def close(self) -> None:
+        """Not yet."""
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["it moves", "it runs on after a break at the very end"])
+def test_qemu_itself_says_whether_its_guest_has_moved(
+    embedded: Embedded, receiving: Path, relay: Relay, answered: bool
+) -> None:
+    import libvirt
+
+    from virt_launcher.adapters.departure import Departure
+    from virt_launcher.adapters.receiver import Receiver
+
+    here, there = Stages(), Stages()
+    embedded.hypervisor.create(XML.format(events=embedded.qemu_events), paused=False)
+    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", there.at_target)
+    receiver.open()
+    domain = libvirt.open(embedded.uri).lookupByName("ns_mover")
+    process = int((Path(embedded.uri.partition("root=")[2]) / "run/qemu/ns_mover.pid").read_text())
+    heard = Heard(embedded.qemu_events)
+    relay.breaks = not answered
+    Departure(domain, MigrateRequest(migration_uid="m", libvirt_port=relay.port), here.at_source, heard)
+    if answered:
+        here.wait(MigrationStage.SENT)
+    else:
+        here.wait(MigrationStage.FAILED)
+        there.wait(MigrationStage.RECEIVED)
+        assert domain.isActive(), "the copy at the target is the past"
+        os.kill(process, signal.SIGTERM)
+    heard.listener.join(60)
+    assert heard.moved.is_set() == answered
+    embedded.seen.wait_until(lambda report: report.status is Status.SHUTOFF)
+    receiver.destroy()
+    receiver.close()
