@@ -20,7 +20,8 @@ JOB = "kubevirt.io/migrationJobUID"
 RUNNER = "podvirt.io/runner"
 STEPS = (
     "created", "target pod", "scheduled", "container runs", "handed to agents", "target prepared", "started",
-    "leaving", "target's QEMU", "received", "left", "runner named", "resumed", "landed", "completed", "Succeeded",
+    "leaving", "target's QEMU", "received", "left", "runner named", "resumed", "left, says libvirt", "landed",
+    "completed", "Succeeded",
 )  # fmt: skip
 """In their order, as far as they have one."""
 FIGURES = "what the migration took"
@@ -93,8 +94,12 @@ def of_logs(source: str, target: str) -> dict[str, float]:
         at = datetime.fromisoformat(line["timestamp"]).timestamp()
         if line["msg"] == "the guest begins to leave":
             moments["leaving"] = at
-        elif line["msg"] == "the guest has left":
+            moments.pop("left", None)
+        elif line["msg"] == "QEMU itself says that the guest has moved":
             moments["left"] = at
+        elif line["msg"] == "the guest has left":
+            moments["left, says libvirt"] = at
+            moments.setdefault("left", at)
     for line in _lines(target):
         at = datetime.fromisoformat(line["timestamp"]).timestamp()
         if line["msg"] == "an arriving guest" and line["event"] == EVENT_STARTED:
