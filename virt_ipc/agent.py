@@ -46,6 +46,8 @@ class AgentReport(Message, frozen=True, kw_only=True):
     nics: Annotated[list[GuestNic], msgspec.Meta(max_length=MAX_NICS)] = []
     frozen: bool = False
     """Its file systems take no writes."""
+    unfreeze_at: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """When they are unfrozen by themselves, in seconds since 1970; 0: never."""
 
 
 class AccessReport(Message, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from virt_ipc.agent import AccessReport, AgentReport, GuestUsage
+from virt_ipc.agent import AccessReport, AgentReport, GuestUsage, Seconds
 from virt_ipc.base import Count, Message, Name, Text
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -266,6 +266,8 @@ class TakeOverRequest(Message, frozen=True, kw_only=True):
 
     paused: bool = False
     """It stays paused, because its user had paused it."""
+    unfreeze_after: Seconds = 0.0
+    """Its file systems were frozen for a time, of which so much is left; 0: they were not."""
 
 
 class WindRequest(Message, frozen=True, kw_only=True):

@@ -28,6 +28,8 @@ MIGRATION_VMI_NAME: Final = "kubevirt.io/vmi-name"
 #: annotation, ours. Of a migration, with any value: the guest may stand still so that it gets done. virt-controller
 #: passes it on to the VMI, there with the migration's UID.
 FORCE_COMPLETE: Final = "podvirt.io/force-complete"
+#: annotation of a VMI, ours: seconds since 1970 at which the file systems of a guest are unfrozen that moves frozen
+UNFREEZE_AT: Final = "podvirt.io/unfreeze-at"
 
 # --- node labels and annotations
 SCHEDULABLE: Final = "kubevirt.io/schedulable"

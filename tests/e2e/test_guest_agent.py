@@ -20,6 +20,7 @@ touch /tmp/healthy
 """
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGd1ZXN0LXRpbnktaGFzLW5vLXNzaC1zZXJ2ZXIt tester"
 PASSWORD = "other than before"
+UNFREEZE_AT = "podvirt.io/unfreeze-at"
 SILENT = "kill $(cat /run/qemu-ga.pid); sleep 1; (sleep 600 <>$(ls /dev/vport*) &)"
 
 
@@ -136,6 +137,7 @@ def test_a_guest_with_an_agent(cluster: Cluster, namespace: str) -> None:
     put(cluster, namespace, "freeze", {"unfreezeTimeout": "3s"})
     shows(cluster, namespace, "the guest is frozen again", "frozen")
     shows(cluster, namespace, "the guest has been unfrozen after its time", None)
+    moves_while_frozen(cluster, namespace)
 
     with Console(cluster, namespace, "told") as console:
         console.login(password=PASSWORD)
@@ -148,6 +150,18 @@ def test_a_guest_with_an_agent(cluster: Cluster, namespace: str) -> None:
     assert silent.code == 1 and "Error getting guestosinfo of VirtualMachineInstance told" in silent.err
     assert time.monotonic() - before < 30, "a silent agent costs its deadline"
     assert status(cluster, namespace)["phase"] == "Running"
+
+
+def moves_while_frozen(cluster: Cluster, namespace: str) -> None:
+    before = status(cluster, namespace)["nodeName"]
+    put(cluster, namespace, "freeze", {"unfreezeTimeout": "40s"})
+    moved = cluster.virtctl("migrate", "told", "--wait", "-n", namespace)
+    assert moved.code == 0, moved.err
+    now = status(cluster, namespace)
+    assert (now["nodeName"] != before, now["fsFreezeStatus"]) == (True, "frozen")
+    what = "the time goes along: the guest is unfrozen where it has come"
+    until(what, lambda: "fsFreezeStatus" not in status(cluster, namespace), 60)
+    assert UNFREEZE_AT not in (cluster.get("vmi", "told", namespace) or {})["metadata"]["annotations"]
 
 
 def is_let_in(cluster: Cluster, namespace: str) -> bool:

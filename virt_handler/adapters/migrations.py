@@ -90,7 +90,8 @@ class Migrations:
 
     async def _take_over(self, guest: Guest, _seen: Seen, action: steps.TakeOver) -> None:
         assert guest.session is not None
-        guest.session.heard(await guest.session.client.take_over(TakeOverRequest(paused=action.paused)))
+        request = TakeOverRequest(paused=action.paused, unfreeze_after=action.unfreeze_after)
+        guest.session.heard(await guest.session.client.take_over(request))
         guest.worked()
 
     async def _hand_over(self, guest: Guest, seen: Seen, action: steps.HandOver) -> None:
@@ -103,7 +104,7 @@ class Migrations:
             ops = status_patch(seen.vmi, status, OVER_LABELS, OVER_ANNOTATIONS)
         else:
             runner = runner_of(seen.vmi).handed_to(pod["metadata"]["uid"])
-            ops = [*runner_patch(seen.vmi, runner), *status_patch(seen.vmi, action.status)]
+            ops = [*runner_patch(seen.vmi, runner, action.annotations), *status_patch(seen.vmi, action.status)]
         name = (metadata["namespace"], metadata["name"])
         try:
             guest.latest = await self._kube.json_patch(VIRTUAL_MACHINE_INSTANCES, *name, ops)

@@ -132,6 +132,7 @@ def _agent_of(report: AgentReport | None) -> Agent | None:
         os=tuple((camel(field), text) for field, text in words.items() if text),
         cards=tuple(Card(name=nic.name, mac=nic.mac, addresses=tuple(nic.addresses)) for nic in report.nics),
         frozen=report.frozen,
+        unfreeze_at=report.unfreeze_at,
     )
 
 

@@ -57,6 +57,8 @@ class Agent(Struct, frozen=True, kw_only=True):
     """Fields of guestOSInfo that are not empty."""
     cards: tuple[Card, ...] = ()
     frozen: bool = False
+    unfreeze_at: float = 0.0
+    """Seconds since 1970; 0 where it stays frozen until somebody unfreezes it."""
 
 
 def connected(listed: conditions.Conditions, agent: Agent | None, vmi: Json, now: str) -> conditions.Conditions:

@@ -48,7 +48,8 @@ def plan(seen: Observed) -> Plan | None:
     assert move is not None
     domain = seen.domain
     if domain is not None and domain.over:
-        return Plan((HandOver(status.handed_over(seen.vmi, domain, seen.wall)),)) if domain.migrated else None
+        told = (status.handed_over(seen.vmi, domain, seen.wall), migration_status.frozen_until(domain))
+        return Plan((HandOver(*told),)) if domain.migrated else None
     if seen.launcher is not Launcher.CONNECTED or domain is None or not domain.alive:
         return None
     report = domain.migration if domain.migration and domain.migration.migration_uid == move.uid else None

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from virt_handler.plan.domain import Domain
 from virt_model import labels, migration_progress
+from virt_model.seen import seconds
 
 Json = dict[str, Any]
 PRE_COPY, STANDING = "PreCopy", "Paused"
 """How the guest is while its memory is sent: it runs, or stands still."""
 OVER_LABELS: Final = {labels.MIGRATION_TARGET_NODE_NAME: None}
-OVER_ANNOTATIONS: Final = {migration_progress.ANNOTATION: None, labels.FORCE_COMPLETE: None}
+OVER_ANNOTATIONS: Final = {migration_progress.ANNOTATION: None, labels.FORCE_COMPLETE: None, labels.UNFREEZE_AT: None}
 """What goes in the write that says that a migration is over."""
 
 
@@ -65,3 +67,23 @@ def aborting(vmi: Json) -> Json:
 def failed(vmi: Json, reason: str, now: str, *, aborted: bool) -> Json:
     told = {"abortStatus": "Succeeded"} if aborted else {}
     return _with(_of(vmi), completed=True, failed=True, failureReason=reason, endTimestamp=now, **told)
+
+
+MOST_SECONDS, AT_ONCE = 86400.0, 1.0
+
+
+def frozen_until(domain: Domain) -> dict[str, str]:
+    """As an annotation: when the guest that leaves is to be unfrozen; empty where it is not, or by nobody but its user.
+
+    The launcher that keeps the time ends with the guest's stay.
+    """
+    agent = domain.agent
+    return {labels.UNFREEZE_AT: f"{agent.unfreeze_at:.0f}"} if agent and agent.frozen and agent.unfreeze_at else {}
+
+
+def unfreeze_after(vmi: Json, now: str) -> float:
+    """Seconds that are left of it, by this node's clock; 0 where nothing is said."""
+    said, moment = (vmi["metadata"].get("annotations") or {}).get(labels.UNFREEZE_AT, ""), seconds(now)
+    if not said.isdecimal() or moment is None:
+        return 0.0
+    return min(max(float(said) - moment, AT_ONCE), MOST_SECONDS)

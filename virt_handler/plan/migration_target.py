@@ -104,7 +104,8 @@ def take(seen: Observed) -> Plan | None:
     if stage is Stage.ARRIVING:
         return NOTHING
     if stage is Stage.RECEIVED:
-        return guard.before_it_comes(seen) or Plan((TakeOver(paused=_paused_by_user(seen)),))
+        left = migration_status.unfreeze_after(seen.vmi, seen.wall)
+        return guard.before_it_comes(seen) or Plan((TakeOver(_paused_by_user(seen), left),))
     if stage is not Stage.TAKEN:
         return None
     if not seen.domain.alive:

@@ -67,8 +67,11 @@ def runner_guard(vmi: dict[str, Any]) -> list[Op]:
     return [{"op": "test", "path": path, "value": annotations.get(ANNOTATION)}]
 
 
-def runner_patch(vmi: dict[str, Any], runner: Runner) -> list[Op]:
-    """Compare-and-swap of the runner: it fails unless the VMI is, in all, what it was when this was decided."""
+def runner_patch(vmi: dict[str, Any], runner: Runner, annotations: Mapping[str, str] = {}) -> list[Op]:
+    """Compare-and-swap of the runner: it fails unless the VMI is, in all, what it was when this was decided.
+
+    `annotations` are set with it.
+    """
     metadata = vmi["metadata"]
     ops: list[Op] = [
         {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
@@ -76,7 +79,11 @@ def runner_patch(vmi: dict[str, Any], runner: Runner) -> list[Op]:
     ]
     if not metadata.get("annotations"):
         ops.append({"op": "add", "path": "/metadata/annotations", "value": {}})
-    return [*ops, {"op": "add", "path": f"/metadata/annotations/{_escaped(ANNOTATION)}", "value": runner.annotation()}]
+    new = {ANNOTATION: runner.annotation(), **annotations}
+    return [
+        *ops,
+        *({"op": "add", "path": f"/metadata/annotations/{_escaped(key)}", "value": new[key]} for key in new),
+    ]
 
 
 def _escaped(key: str) -> str:

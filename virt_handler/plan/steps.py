@@ -157,16 +157,19 @@ class CompleteMigration(Struct, frozen=True, tag=True):
 class HandOver(Struct, frozen=True, tag=True):
     """The guest has ended here: name the migration's target as its runner, by compare-and-swap of the whole VMI.
 
-    The same write carries `status`: what the target must know before the guest runs there.
+    The same write carries `status` and `annotations`: what the target must know before the guest runs there.
     """
 
     status: Json
+    annotations: Mapping[str, str] = {}
 
 
 class TakeOver(Struct, frozen=True, tag=True):
     """Let the guest that has arrived run here, unless its user had paused it."""
 
     paused: bool
+    unfreeze_after: float = 0.0
+    """Seconds that are left of a time for which its file systems were frozen; 0: they were not."""
 
 
 class CloseRelay(Struct, frozen=True, tag=True):

@@ -27,6 +27,8 @@ from virt_launcher.plan.agent_polls import ADDRESSLESS, FROZEN, ON_DEMAND, Polls
 
 ANSWER_SECONDS = 5
 FREEZE_SECONDS = 30
+SOON = 1.0
+"""Seconds after which a guest is unfrozen whose time was over when its agent appeared."""
 """File systems are synchronised before they are frozen."""
 TURN_SECONDS = 10.0
 USAGE_SECONDS = 10.0
@@ -52,6 +54,7 @@ class GuestAgent:
         self._polls: Polls | None = None
         self._thread: threading.Thread | None = None
         self._thaw: threading.Timer | None = None
+        self._unfreeze_at = 0.0
         self._access: Access | None = None
 
     def keep(self, credentials: Sequence[AccessCredential], tell: Callable[[AccessReport], None]) -> None:
@@ -65,6 +68,8 @@ class GuestAgent:
         """Its end of the channel is open: ask it, now and from now on."""
         with self._changed:
             self._begin()
+            if self._unfreeze_at:
+                self.unfreeze_after(max(self._unfreeze_at - time.time(), SOON))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._keep_asking, name="guest-agent", daemon=True)
                 self._thread.start()
@@ -140,15 +145,16 @@ class GuestAgent:
 
     def freeze(self, unfreeze_after: float) -> None:
         """Of a guest that is frozen already only the time changes. Raises LauncherRefused."""
-        self._keep_frozen(0.0)
+        self._forget_the_time()
         if not agent_words.is_frozen(self.ask(Topic.FREEZE)):
             self.ask("guest-fsfreeze-freeze", seconds=FREEZE_SECONDS)
-        self._keep_frozen(unfreeze_after)
+        if unfreeze_after > 0:
+            self.unfreeze_after(unfreeze_after)
         self._hear(Topic.FREEZE)
 
     def unfreeze(self) -> None:
         """Nothing happens to a guest that is not frozen. Raises LauncherRefused."""
-        self._keep_frozen(0.0)
+        self._forget_the_time()
         self.ask("guest-fsfreeze-thaw", seconds=FREEZE_SECONDS)
         self._hear(Topic.FREEZE)
 
@@ -170,18 +176,23 @@ class GuestAgent:
             time.sleep(min(LOOK_SECONDS, left))
         raise LauncherRefused(f"the command has not ended within {request.timeout:g} s")
 
-    def _keep_frozen(self, seconds: float) -> None:
-        """Unfreeze by ourselves after so long; 0: never."""
+    def unfreeze_after(self, seconds: float) -> None:
+        """Unfreeze by ourselves after so long; where there is no agent then, when there is."""
+        self._forget_the_time()
+        self._unfreeze_at = time.time() + seconds
+        self._thaw = threading.Timer(seconds, self._thaw_now)
+        self._thaw.daemon = True
+        self._thaw.start()
+
+    def _forget_the_time(self) -> None:
+        self._unfreeze_at = 0.0
         if self._thaw is not None:
             self._thaw.cancel()
-        self._thaw = threading.Timer(seconds, self._thaw_now) if seconds > 0 else None
-        if self._thaw is not None:
-            self._thaw.daemon = True
-            self._thaw.start()
 
     def _thaw_now(self) -> None:
         try:
             self.ask("guest-fsfreeze-thaw", seconds=FREEZE_SECONDS)
+            self._unfreeze_at = 0.0
             warn("the guest's file systems were unfrozen: the time for which they were frozen is over")
         except LauncherRefused as refusal:
             warn(f"the guest's file systems cannot be unfrozen: {refusal}")
@@ -249,7 +260,8 @@ class GuestAgent:
             case Topic.NICS:
                 new = {"nics": agent_words.nics_of(said)}
             case Topic.FREEZE:
-                new = {"frozen": agent_words.is_frozen(said)}
+                frozen = agent_words.is_frozen(said)
+                new = {"frozen": frozen, "unfreeze_at": self._unfreeze_at if frozen else 0.0}
         return msgspec.structs.replace(self._report, **new)
 
 

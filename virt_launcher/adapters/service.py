@@ -235,6 +235,8 @@ class Launcher(AgentCalls):
             if self._received is not None:
                 self._machine.let_in(self._received.credentials)
                 self._received = None  # once: a take-over may be repeated
+            if request.unfreeze_after:
+                self._machine.agent().unfreeze_after(request.unfreeze_after)
             return self.reports.report
 
     def wind(self, request: WindRequest) -> Empty:

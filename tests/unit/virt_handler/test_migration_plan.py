@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from virt_handler.plan import guest, migration_request, status
+from virt_handler.plan import guest, migration_request, migration_status, status
 from virt_handler.plan.domain import Domain, Migration, Nic, Stage
+from virt_handler.plan.guest_agent import Agent
 from virt_handler.plan.migration_role import Role, move_of, pod_here, role_of
 from virt_handler.plan.steps import CompleteMigration, HandOver, Launcher, Network, Observed, Relay, Tell, WriteStatus
 from virt_model import labels, migration_progress, names
@@ -140,6 +141,36 @@ def test_what_the_user_wants_is_known_at_the_switch_and_handed_over(held: bool |
     assert [each["reason"] for each in action.status.get("conditions") or []] == shown
 
 
+@pytest.mark.parametrize(
+    ("agent", "noted"),
+    [
+        pytest.param(Agent(frozen=True, unfreeze_at=1000.7), {"podvirt.io/unfreeze-at": "1001"}, id="for a time"),
+        pytest.param(Agent(frozen=True), {}, id="until its user unfreezes it"),
+        pytest.param(Agent(unfreeze_at=1000.0), {}, id="not any more"),
+        pytest.param(None, {}, id="no agent has spoken"),
+    ],
+)
+def test_the_time_of_a_frozen_guest_is_handed_over(agent: Agent | None, noted: dict[str, str]) -> None:
+    sent = Migration(migration_uid="job", stage=Stage.SENT)
+    left = Domain(status="shutoff", reason="migrated", migration=sent, agent=agent)
+    gone = Observed(
+        vmi=vmi(startTimestamp="T"), pod=FIRST, role=Role.SOURCE, node="a", launcher=Launcher.CONNECTED, domain=left,
+        now=0.0, wall="T",
+    )  # fmt: skip
+    (action,) = guest.plan(gone).actions
+    assert isinstance(action, HandOver) and action.annotations == noted
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [("1000000060", 60.0), ("999999990", 1.0), ("9999999999", 86400.0), ("soon", 0.0), (None, 0.0)],
+)
+def test_the_time_of_a_frozen_guest_goes_on_where_it_comes(said: str | None, left: float) -> None:
+    seen = vmi()
+    seen["metadata"]["annotations"] = {} if said is None else {"podvirt.io/unfreeze-at": said}
+    assert migration_status.unfreeze_after(seen, "2001-09-09T01:46:40Z") == left
+
+
 def test_what_the_source_is_told() -> None:
     settings = {"bandwidthPerMigration": "64Mi", "completionTimeoutPerGiB": 100, "progressTimeout": 30}
     seen = vmi(migrationConfiguration=settings | {"maxDowntimeMs": 500, "allowAutoConverge": True})
@@ -194,7 +225,7 @@ def test_progress_is_shown_once_in_a_while_and_never_of_a_short_migration(
         over = Migration(migration_uid="job", stage=Stage.FAILED, error="no route", progress=progress)
         failed = guest.plan(msgspec.structs.replace(seen, domain=Domain(status="running", migration=over))).actions[1]
         assert isinstance(failed, WriteStatus)
-        assert failed.annotations == {migration_progress.ANNOTATION: None, labels.FORCE_COMPLETE: None}
+        assert failed.annotations == migration_status.OVER_ANNOTATIONS
 
 
 def leaving(force: str = "", retry_at: float = 0.0, mode: str = "PreCopy", **report: Any) -> Observed:

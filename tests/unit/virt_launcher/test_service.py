@@ -146,6 +146,12 @@ class Glass:
     def answer(self) -> None:
         self.stats()
 
+    def agent(self) -> Glass:
+        return self
+
+    def unfreeze_after(self, seconds: float) -> None:
+        self.did.append(f"unfreeze after {seconds:g}")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> EmbedRoot:
@@ -342,6 +348,13 @@ def test_a_guest_arrives_stands_still_and_is_taken_over_once(launcher: Launcher,
     assert machine.did == ["resume", "adopt ns_a", "unpause"] and not machine.hallway.is_open
     assert machine.let_in_times == 1
     assert stage(launcher) is MigrationStage.TAKEN and launcher.life.stage is Stage.ALIVE
+
+
+def test_a_guest_that_was_frozen_for_a_time_is_unfrozen_here(launcher: Launcher, machine: Glass) -> None:
+    launcher.receive(ARRIVING)
+    machine.hallway.tell(MigrationStage.RECEIVED, "")
+    launcher.take_over(TakeOverRequest(unfreeze_after=7.0))
+    assert machine.did[-1] == "unfreeze after 7"
 
 
 def test_a_guest_that_its_user_paused_stays_paused(launcher: Launcher, machine: Glass) -> None:
