@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -76,7 +77,7 @@ class Migrations:
     async def _migrate(self, guest: Guest, seen: Seen, _action: object) -> None:
         assert guest.session is not None and seen.vmi is not None and guest.relay is not None
         move = _move(seen)
-        told = msgspec.structs.asdict(migration_request.terms(seen.vmi, move))
+        told = msgspec.structs.asdict(migration_request.terms(seen.vmi, move, len(os.sched_getaffinity(0))))
         request = MigrateRequest(migration_uid=move.uid, libvirt_port=guest.relay.state.port, **told)
         await guest.session.client.migrate(request)
 

@@ -16,6 +16,8 @@ DISK_SOURCES: Final = ("containerDisk", "emptyDisk", "cloudInitNoCloud", "cloudI
 GIGABYTE: Final = 10**9
 DEFAULT_TIMEOUT: Final = 150
 DEFAULT_DOWNTIME_MS: Final = 900
+MOST_CONNECTIONS: Final = 8
+"""For memory; as in KubeVirt."""
 
 
 class Terms(Struct, frozen=True, kw_only=True):
@@ -25,23 +27,43 @@ class Terms(Struct, frozen=True, kw_only=True):
     bandwidth: int
     max_downtime_ms: int
     auto_converge: bool
+    connections: int
+    """For memory; more than one is QEMU's multifd."""
     completion_timeout: int
     progress_timeout: int
     allow_workload_disruption: bool
 
 
-def terms(vmi: Json, move: Move) -> Terms:
-    """How the guest shall be moved."""
+def terms(vmi: Json, move: Move, cpus: int) -> Terms:
+    """How the guest shall be moved; the node has so many CPUs."""
     settings = move.configuration
     return Terms(
         block=any(source in volume for volume in vmi["spec"].get("volumes") or () for source in DISK_SOURCES),
-        bandwidth=_bytes(settings.get("bandwidthPerMigration", 0)),
+        bandwidth=_amount(settings.get("bandwidthPerMigration", 0)),
         max_downtime_ms=int(settings.get("maxDowntimeMs") or DEFAULT_DOWNTIME_MS),
         auto_converge=bool(settings.get("allowAutoConverge")),
+        connections=connections(vmi, settings, cpus),
         completion_timeout=completion_seconds(vmi, settings),
         progress_timeout=int(settings.get("progressTimeout") or DEFAULT_TIMEOUT),
         allow_workload_disruption=bool(settings.get("allowWorkloadDisruption")),
     )
+
+
+def connections(vmi: Json, settings: Json, cpus: int) -> int:
+    """As many as the node has CPUs to serve them: with more, the guest stands longer at the switch.
+
+    One where the guest's own CPUs would have to serve them, where the bandwidth is limited, since QEMU holds the limit
+    only then, and where post-copy is allowed, which needs all pages on one connection.
+    """
+    if _rationed(vmi) or settings.get("allowPostCopy") or _amount(settings.get("bandwidthPerMigration", 0)):
+        return 1
+    return max(1, min(MOST_CONNECTIONS, cpus))
+
+
+def _rationed(vmi: Json) -> bool:
+    domain = vmi["spec"].get("domain") or {}
+    limits = (domain.get("resources") or {}).get("limits") or {}
+    return bool((domain.get("cpu") or {}).get("dedicatedCpuPlacement")) or _amount(limits.get("cpu", 0)) > 0
 
 
 def completion_seconds(vmi: Json, settings: Json) -> int:
@@ -54,10 +76,10 @@ def _memory(vmi: Json) -> int:
     domain = vmi["spec"].get("domain") or {}
     guest = (domain.get("memory") or {}).get("guest")
     requested = ((domain.get("resources") or {}).get("requests") or {}).get("memory")
-    return _bytes(guest or requested or 0)
+    return _amount(guest or requested or 0)
 
 
-def _bytes(text: Any) -> int:
+def _amount(text: Any) -> int:
     try:
         return max(0, quantity_bytes(str(text)))
     except InvalidQuantity:

@@ -177,20 +177,47 @@ def test_what_the_source_is_told() -> None:
     seen["spec"] = {"domain": {"memory": {"guest": "2Gi"}}, "volumes": [{"name": "d", "containerDisk": {}}]}
     move = move_of(seen)
     assert move is not None
-    told = migration_request.terms(seen, move)
+    told = migration_request.terms(seen, move, 2)
     assert told.block
     assert (told.bandwidth, told.max_downtime_ms, told.auto_converge) == (64 * 2**20, 500, True)
     assert (told.completion_timeout, told.progress_timeout) == (300, 30), "2 GiB are 2.15 GB, three are begun"
     assert not told.allow_workload_disruption
     disturbing = msgspec.structs.replace(move, configuration={"allowWorkloadDisruption": True})
-    assert migration_request.terms(seen, disturbing).allow_workload_disruption
+    assert migration_request.terms(seen, disturbing, 2).allow_workload_disruption
+
+
+LIMITED: Json = {"resources": {"limits": {"cpu": "100m"}}}
+DEDICATED: Json = {"cpu": {"dedicatedCpuPlacement": True}}
+
+
+@pytest.mark.parametrize(
+    ("domain", "settings", "cpus", "connections"),
+    [
+        ({}, {}, 64, 8),
+        ({}, {"bandwidthPerMigration": "0"}, 4, 4),
+        ({}, {}, 1, 1),
+        (LIMITED, {}, 64, 1),
+        ({"resources": {"limits": {"cpu": "0"}}}, {}, 64, 8),
+        (DEDICATED, {}, 64, 1),
+        ({}, {"bandwidthPerMigration": "1Mi"}, 64, 1),
+        ({}, {"allowPostCopy": True}, 64, 1),
+    ],
+)
+def test_memory_goes_over_as_many_connections_as_cpus_are_left_for_them(
+    domain: Json, settings: Json, cpus: int, connections: int
+) -> None:
+    seen = vmi(migrationConfiguration=settings)
+    seen["spec"] = {"domain": domain}
+    move = move_of(seen)
+    assert move is not None
+    assert migration_request.terms(seen, move, cpus).connections == connections
 
 
 def test_without_settings_the_defaults_of_the_original_hold() -> None:
     seen = vmi(mode="")
     move = move_of(seen)
     assert move is not None
-    told = migration_request.terms(seen, move)
+    told = migration_request.terms(seen, move, 2)
     assert (told.block, told.bandwidth, told.completion_timeout, told.progress_timeout) == (False, 0, 150, 150)
 
 

@@ -168,7 +168,7 @@ def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
     there = Stages()
     receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", there.at_target)
     receiver.open()
-    hypervisor.depart(MigrateRequest(migration_uid="m", libvirt_port=relay.port), here.at_source)
+    hypervisor.depart(MigrateRequest(migration_uid="m", libvirt_port=relay.port, connections=8), here.at_source)
     here.wait(MigrationStage.SENT)
     seen.wait(Status.SHUTOFF, Reason.MIGRATED)
     ends = {report.reason for report in seen.reports[before:] if report.status is Status.SHUTOFF}
