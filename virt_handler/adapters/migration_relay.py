@@ -2,9 +2,10 @@
 
  libvirt, QEMU ─► loopback of the pod ─► this agent ══ TLS ══► that agent ─► libvirtd, QEMU in the other pod
 
-Each connection there is one connection here; its first line says which migration and which channel. The target lets in
-the agent of the source's node alone, by its certificate. Sockets on loopback are made inside the pods' networks and
-stay there when the thread that made them has gone.
+Each connection there is one connection here; its first words say which migration and which channel. The target lets in
+the agent of the source's node alone, by its certificate. With `disableTLS` memory and disks go plain, over connections
+that prove to be the same agent's: they know a key that went with libvirt's, which is always over TLS.
+Sockets on loopback are made inside the pods' networks and stay there when the thread that made them has gone.
 
 An agent that is not heard any more is given up soon: QEMU, asked to give up a copy of a disk, waits for the connection
 it goes over, and the guest stands still meanwhile.
@@ -13,9 +14,9 @@ it goes over, and the guest stands still meanwhile.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
+import secrets
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -24,24 +25,23 @@ from typing import Final
 import msgspec
 
 from virt_handler.adapters import netns
-from virt_handler.adapters.caller import names_in
+from virt_handler.adapters.migration_door import Door
+from virt_handler.adapters.migration_wire import CHUNK, SILENT_SECONDS, Wire, carry, hang_up, notice_silence
 from virt_handler.adapters.safe_path import beneath
+from virt_handler.plan import migration_hello
+from virt_handler.plan.migration_hello import Hello
 from virt_handler.plan.migration_role import Move
 from virt_handler.plan.steps import Relay
 from virt_model.migration_way import DISKS, LIBVIRT, LOOPBACK, MEMORY
-from virt_runtime.race import first_of
 
 LOG = logging.getLogger(__name__)
-CHUNK: Final = 1 << 20
 MOST_CONNECTIONS: Final = 32
 """Of one migration at one time: memory may come over sixteen."""
-HELLO_SECONDS, DIAL_SECONDS, FAREWELL_SECONDS = 5.0, 10.0, 10.0
-HELLO_BYTES: Final = 128
-SILENT_SECONDS: Final = 20
-"""So long may the other agent's kernel say nothing. Longer than a switch needs to find another way."""
-_PROBES: Final = 4
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Dial = Callable[[int], Awaitable[Streams]]
+DIAL_SECONDS: Final = 10.0
+ACCEPT_AGAIN_SECONDS: Final = 1.0
+"""After a failure that is no caller's, such as too many open files."""
+Dial = Callable[[int], Awaitable[socket.socket]]
+Came = Callable[[socket.socket], Awaitable[None]]
 
 
 class End:
@@ -49,46 +49,78 @@ class End:
 
     def __init__(self, state: Relay) -> None:
         self.state = state
-        self._servers: list[asyncio.Server] = []
-        self._joined: set[asyncio.Task[None]] = set()
+        self._listeners: list[socket.socket] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._joined = 0
 
-    def serve(self, server: asyncio.Server) -> None:
-        self._servers.append(server)
+    def serve(self, listener: socket.socket, came: Came) -> None:
+        """Hand each connection to `came`, which closes it."""
+        listener.setblocking(False)
+        self._listeners.append(listener)
+        self._begin(self._accept(listener, came))
 
-    async def join(self, here: Streams, dial: Callable[[], Awaitable[Streams]], whom: str) -> None:
-        """Join a connection that came with one that is made now, to `whom`, until either ends."""
-        task = asyncio.current_task()
-        assert task is not None
-        if len(self._joined) >= MOST_CONNECTIONS:
-            here[1].close()
+    def _begin(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self, listener: socket.socket, came: Came) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError as error:
+                LOG.warning("migration %s: no connection is accepted: %s", self.state.migration_uid, error)
+                await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
+            else:
+                self._begin(came(connection))
+
+    async def join(self, here: Wire, dial: Callable[[], Awaitable[Wire]], whom: str) -> None:
+        """Join a connection that came with one that is made now, to `whom`, until they end."""
+        if self._joined >= MOST_CONNECTIONS:
+            hang_up(here)
             return
-        self._joined.add(task)
+        self._joined += 1
+        try:
+            there = await self._dialled(dial, whom)
+        except BaseException:
+            hang_up(here)
+            raise
+        else:
+            if there is None:
+                hang_up(here)
+            else:
+                await self._carried(here, there, whom)
+        finally:
+            self._joined -= 1
+
+    async def _dialled(self, dial: Callable[[], Awaitable[Wire]], whom: str) -> Wire | None:
         try:
             async with asyncio.timeout(DIAL_SECONDS):
-                there = await dial()
-        except (OSError, TimeoutError, ssl.SSLError) as error:
+                return await dial()
+        except OSError as error:
             self._failed(f"no connection to {whom}: {str(error) or f'none within {DIAL_SECONDS:.0f} s'}")
-            here[1].close()
-        else:
-            await _splice(here, there, lambda error: self._broke(error, whom))
-        finally:
-            self._joined.discard(task)
+            return None
 
-    def _broke(self, error: OSError, whom: str) -> None:
-        """Of other breaks the migration's own protocol tells."""
-        if isinstance(error, TimeoutError):
+    async def _carried(self, here: Wire, there: Wire, whom: str) -> None:
+        try:
+            await carry(here, there)
+        except TimeoutError:
             self._failed(f"{whom} said nothing for {SILENT_SECONDS} s")
+        except OSError:
+            pass  # of other breaks the migration's own protocol tells
 
     def _failed(self, why: str) -> None:
         self.state = msgspec.structs.replace(self.state, problem=why)
         LOG.warning("migration %s: %s", self.state.migration_uid, why)
 
     async def close(self) -> None:
-        for server in self._servers:
-            server.close()
-        for task in list(self._joined):
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._joined, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for listener in self._listeners:
+            listener.close()
 
 
 class MigrationRelays:
@@ -113,22 +145,25 @@ class MigrationRelays:
     async def listen_in(self, namespace: int, move: Move) -> End:
         sockets = await netns.run_inside(namespace, _listen)
         end = End(Relay(migration_uid=move.uid, port=sockets[LIBVIRT].getsockname()[1]))
+        key = secrets.token_bytes(migration_hello.KEY_BYTES) if move.plain else b""
         for channel, listener in sockets.items():
-            end.serve(await asyncio.start_server(self._outward(end, move, channel), sock=listener, limit=CHUNK))
+            end.serve(listener, self._outward(end, move, channel, key))
         return end
 
-    def _outward(self, end: End, move: Move, channel: int) -> Callable[..., Awaitable[None]]:
-        async def dial() -> Streams:
+    def _outward(self, end: End, move: Move, channel: int, key: bytes) -> Came:
+        async def dial() -> Wire:
+            if key and channel != LIBVIRT:
+                return await _dial_plain(move, channel, key)
             reader, writer = await asyncio.open_connection(
                 move.address, move.port, ssl=self._client(), server_hostname=self._name_of(move.target_node),
                 limit=CHUNK,
             )  # fmt: skip
             notice_silence(writer.get_extra_info("socket"))
-            writer.write(f"{move.uid} {channel}\n".encode())
+            writer.write(migration_hello.hello(Hello(migration_uid=move.uid, channel=channel, key=key)))
             return reader, writer
 
         whom = f"virt-handler of {move.target_node} at {move.address}:{move.port}"
-        return lambda reader, writer: end.join((reader, writer), dial, whom)
+        return lambda inside: end.join(inside, dial, whom)
 
     async def open_target(self, move: Move, socket_path: str, pod_uid: str) -> End:
         """Listen for the source's agent, and lead what it sends into the pod of the launcher. Raises OSError."""
@@ -136,53 +171,35 @@ class MigrationRelays:
         namespace = os.dup(door.namespace)
         os.close(door.namespace)
 
-        async def dial(channel: int) -> Streams:
+        async def dial(channel: int) -> socket.socket:
             if channel == LIBVIRT:
                 with beneath(self._pods_dir, self._target_socket(pod_uid)) as path:
-                    return await asyncio.open_unix_connection(path, limit=CHUNK)
-            inside = await netns.run_inside(namespace, lambda: _connect(channel))
-            return await asyncio.open_connection(sock=inside, limit=CHUNK)
+                    return await _connect_unix(path)
+            return await netns.run_inside(namespace, lambda: _connect(channel))
 
         return await self.listen_for(move, dial, namespace)
 
     async def listen_for(self, move: Move, dial: Dial, namespace: int = -1) -> End:
-        end = TargetEnd(namespace)
+        listener = socket.create_server((self._address, 0), family=_family(self._address))
+        port = listener.getsockname()[1]
+        end = TargetEnd(Relay(migration_uid=move.uid, address=self._address, port=port), namespace)
+        door = Door(move, self._name_of(move.source_node), self._server)
 
-        async def came(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            notice_silence(writer.get_extra_info("socket"))
-            channel = await self._hello(move, reader, writer)
-            if channel is None:
-                writer.close()
-                return
-            await end.join(
-                (reader, writer), lambda: dial(channel), f"virt-handler of {move.source_node} or the launcher"
-            )
+        async def came(connection: socket.socket) -> None:
+            admitted = await door.admit(connection)
+            if admitted is not None:
+                channel, wire = admitted
+                await end.join(wire, lambda: dial(channel), f"virt-handler of {move.source_node} or the launcher")
 
-        server = await asyncio.start_server(came, self._address, 0, ssl=self._server(), limit=CHUNK)
-        end.serve(server)
-        port = server.sockets[0].getsockname()[1]
-        end.state = Relay(migration_uid=move.uid, address=self._address, port=port)
+        end.serve(listener, came)
         return end
-
-    async def _hello(self, move: Move, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int | None:
-        """The channel that an allowed peer asks for."""
-        if self._name_of(move.source_node) not in names_in(writer.get_extra_info("peercert") or {}):
-            LOG.warning("migration %s: a peer that is not the source's agent was turned away", move.uid)
-            return None
-        try:
-            async with asyncio.timeout(HELLO_SECONDS):
-                line = await reader.readuntil(b"\n")
-            uid, channel = line[:HELLO_BYTES].decode().split()
-            return int(channel) if uid == move.uid and int(channel) in (LIBVIRT, MEMORY, DISKS) else None
-        except (TimeoutError, ValueError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            return None
 
 
 class TargetEnd(End):
     """Owns the descriptor of the pod's network namespace."""
 
-    def __init__(self, namespace: int) -> None:
-        super().__init__(Relay(migration_uid=""))
+    def __init__(self, state: Relay, namespace: int) -> None:
+        super().__init__(state)
         self._namespace = namespace
 
     async def close(self) -> None:
@@ -204,38 +221,37 @@ def _listen() -> dict[int, socket.socket]:
     return found
 
 
+async def _dial_plain(move: Move, channel: int, key: bytes) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    connection = socket.socket(_family(move.address))
+    try:
+        connection.setblocking(False)
+        await loop.sock_connect(connection, (move.address, move.port))
+        notice_silence(connection)
+        nonce = secrets.token_bytes(migration_hello.NONCE_BYTES)
+        await loop.sock_sendall(connection, migration_hello.plain(key, move.uid, channel, nonce))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def _connect_unix(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _connect(port: int) -> socket.socket:
     connection = socket.create_connection((LOOPBACK, port), timeout=DIAL_SECONDS)
     connection.setblocking(False)
     return connection
 
 
-def notice_silence(connection: socket.socket) -> None:
-    """End the connection with ETIMEDOUT when the other side does not answer, whether or not there is data to send."""
-    every = SILENT_SECONDS // _PROBES
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
-        connection.setsockopt(socket.IPPROTO_TCP, option, every)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * SILENT_SECONDS)
-
-
-async def _splice(here: Streams, there: Streams, broke: Callable[[OSError], None]) -> None:
-    """Both ways; what is on its way when one side ends still arrives. `broke` hears of one that went without a word."""
-    try:
-        await first_of(_pump(here[0], there[1]), _pump(there[0], here[1]))
-    except OSError as error:
-        broke(error)
-    finally:
-        for _, writer in (here, there):
-            writer.close()
-        for _, writer in (here, there):
-            with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
-                async with asyncio.timeout(FAREWELL_SECONDS):
-                    await writer.wait_closed()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(CHUNK):
-        writer.write(data)
-        await writer.drain()
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET

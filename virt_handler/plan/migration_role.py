@@ -50,6 +50,11 @@ class Move(Struct, frozen=True, kw_only=True):
     configuration: Json = {}
 
     @property
+    def plain(self) -> bool:
+        """Memory and disks go without TLS."""
+        return self.configuration.get("disableTLS") is True
+
+    @property
     def under_way(self) -> bool:
         return bool(self.target_pod) and not self.completed
 

@@ -235,7 +235,6 @@ UNSUPPORTED: tuple[tuple[str, ...], ...] = (
     ("workloadUpdateStrategy", "workloadUpdateMethods"),
     ("synchronizationPort",),
     ("configuration", "migrations", "allowPostCopy"),
-    ("configuration", "migrations", "disableTLS"),
     ("configuration", "migrations", "experimental"),
     ("configuration", "migrations", "network"),
     ("configuration", "migrations", "unsafeMigrationOverride"),

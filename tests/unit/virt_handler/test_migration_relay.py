@@ -8,11 +8,15 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
+import msgspec
 import pytest
 import trustme
 
-from virt_handler.adapters.migration_relay import SILENT_SECONDS, End, MigrationRelays, Streams, notice_silence
+from virt_handler.adapters.migration_relay import End, MigrationRelays
+from virt_handler.adapters.migration_wire import SILENT_SECONDS, notice_silence
+from virt_handler.plan import migration_hello
 from virt_handler.plan.migration_role import Move
 from virt_model.migration_way import DISKS, LIBVIRT, LOOPBACK, MEMORY
 
@@ -47,6 +51,10 @@ def move(port: int = 0, source: str = "a", uid: str = "job") -> Move:
     return Move(uid=uid, source_node=source, target_node="b", address=HOST, port=port)
 
 
+def plain(port: int = 0) -> Move:
+    return msgspec.structs.replace(move(port), configuration={"disableTLS": True})
+
+
 class Pod:
     """What answers in the target's pod: each channel says its number, then echoes."""
 
@@ -54,7 +62,7 @@ class Pod:
         self.dialled: list[int] = []
         self._servers: list[asyncio.Server] = []
 
-    async def dial(self, channel: int) -> Streams:
+    async def dial(self, channel: int) -> socket.socket:
         self.dialled.append(channel)
 
         async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,7 +74,7 @@ class Pod:
 
         server = await asyncio.start_server(echo, HOST, 0)
         self._servers.append(server)
-        return await asyncio.open_connection(HOST, server.sockets[0].getsockname()[1])
+        return socket.create_connection((HOST, server.sockets[0].getsockname()[1]))
 
     def close(self) -> None:
         for server in self._servers:
@@ -74,10 +82,12 @@ class Pod:
 
 
 @contextlib.asynccontextmanager
-async def way(source: MigrationRelays, told: Callable[[int], Move]) -> AsyncIterator[tuple[End, End, Pod]]:
-    """Both ends, open; `told(port)` is the migration as the source knows it."""
+async def way(
+    source: MigrationRelays, told: Callable[[int], Move], at_target: Move | None = None
+) -> AsyncIterator[tuple[End, End, Pod]]:
+    """Both ends, open; `told(port)` is the migration as the source knows it, `at_target` as the target does."""
     pod = Pod()
-    target = await relays("b").listen_for(move(), pod.dial)
+    target = await relays("b").listen_for(at_target or move(), pod.dial)
     own = os.open("/proc/self/ns/net", os.O_RDONLY)
     try:
         begin = await source.listen_in(own, told(target.state.port))
@@ -107,15 +117,17 @@ async def ask(port: int, data: bytes) -> bytes:
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="entering a network namespace needs root")
 
 
-async def test_each_channel_arrives_where_it_belongs_whole() -> None:
+@pytest.mark.parametrize("told", [move, plain], ids=["TLS", "plain"])
+async def test_each_channel_arrives_where_it_belongs_whole(told: Callable[..., Move]) -> None:
     data = os.urandom(3 << 20)
-    async with way(relays("a"), move) as (begin, target, pod):
-        answers = await asyncio.gather(*(ask(port, data) for port in (begin.state.port, MEMORY, DISKS)))
+    async with way(relays("a"), told, told()) as (begin, target, pod):
+        first = await ask(begin.state.port, data)
+        answers = [first, *await asyncio.gather(*(ask(port, data) for port in (MEMORY, MEMORY, DISKS)))]
         assert [answer.partition(b":") for answer in answers] == [
-            (str(channel).encode(), b":", data) for channel in (LIBVIRT, MEMORY, DISKS)
+            (str(channel).encode(), b":", data) for channel in (LIBVIRT, MEMORY, MEMORY, DISKS)
         ]
         assert target.state.migration_uid == begin.state.migration_uid == "job"
-        assert target.state.address == HOST and sorted(pod.dialled) == [LIBVIRT, MEMORY, DISKS]
+        assert target.state.address == HOST and sorted(pod.dialled) == [LIBVIRT, MEMORY, MEMORY, DISKS]
 
 
 @pytest.mark.parametrize(
@@ -160,8 +172,59 @@ def test_a_connection_does_not_wait_for_the_silent_for_ever() -> None:
         assert idle + every * (probes - 1) <= longest / 1000 == SILENT_SECONDS < 30, "libvirt gives up after 30 s"
 
 
-async def test_closing_leaves_no_connection_and_no_listener() -> None:
-    async with way(relays("a"), move) as (begin, _, _pod):
+async def said_plainly(port: int, said: bytes) -> bytes:
+    """What a stranger on the network hears who says that."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write(said)
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionError):
+            return await reader.read(1 << 16)
+    return b""
+
+
+async def test_without_the_key_nobody_is_let_in_plainly() -> None:
+    async with way(relays("a"), plain, plain()) as (begin, target, pod):
+        await ask(begin.state.port, b"libvirt comes first")
+        wrong = bytes(migration_hello.KEY_BYTES)
+        for said in (migration_hello.plain(wrong, "job", MEMORY, b"n" * 16), b"P" * migration_hello.PLAIN_BYTES):
+            assert await said_plainly(target.state.port, said) == b""
+        assert pod.dialled == [LIBVIRT]
+
+
+async def test_what_was_overheard_is_of_no_use_twice_or_for_another_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[bytes] = []
+    say = migration_hello.plain
+
+    def overheard(*words: Any) -> bytes:
+        heard.append(say(*words))
+        return heard[-1]
+
+    monkeypatch.setattr(migration_hello, "plain", overheard)
+    async with way(relays("a"), plain, plain()) as (begin, target, pod):
+        await ask(begin.state.port, b"libvirt comes first")
+        assert (await ask(MEMORY, b"x")).endswith(b":x")
+        (said,) = heard
+        elsewhere = said[:1] + DISKS.to_bytes(2, "big") + said[3:]
+        for again in (said, elsewhere):
+            assert await said_plainly(target.state.port, again) == b""
+        assert pod.dialled == [LIBVIRT, MEMORY]
+
+
+async def test_plain_connections_are_for_migrations_that_shall_have_them() -> None:
+    async with way(relays("a"), plain, move()) as (begin, _, pod):
+        assert (await ask(begin.state.port, b"x")).endswith(b":x")
+        assert await ask(MEMORY, b"x") == b""
+        assert pod.dialled == [LIBVIRT]
+
+
+async def test_libvirt_is_never_spoken_to_without_tls() -> None:
+    assert migration_hello.plain_parsed(migration_hello.plain(b"k" * 32, "job", LIBVIRT, b"n" * 16)) is None
+
+
+@pytest.mark.parametrize("told", [move, plain], ids=["TLS", "plain"])
+async def test_closing_leaves_no_connection_and_no_listener(told: Callable[..., Move]) -> None:
+    async with way(relays("a"), told, told()) as (begin, _, _pod):
+        await ask(begin.state.port, b"libvirt comes first")
         reader, writer = await asyncio.open_connection(LOOPBACK, MEMORY)
         writer.write(b"x")
         async with asyncio.timeout(10):

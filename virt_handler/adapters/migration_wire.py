@@ -1,0 +1,135 @@
+"""What is joined by a migration's relay: a connection in a pod with one to the other agent, over TLS or plain.
+
+Over TLS the bytes pass through this process. Plain ones are led from socket to socket by the kernel (splice), from two
+threads of their own for each connection: what they cost is the kernel's copying.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from virt_runtime.race import first_of
+
+CHUNK: Final = 1 << 20
+SILENT_SECONDS: Final = 20
+"""So long may the other agent's kernel say nothing. Longer than a switch needs to find another way."""
+_PROBES: Final = 4
+FAREWELL_SECONDS: Final = 10.0
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Wire = Streams | socket.socket
+"""A connection: over TLS, or plain."""
+
+
+def notice_silence(connection: socket.socket) -> None:
+    """End the connection with ETIMEDOUT when the other side does not answer, whether or not there is data to send."""
+    every = SILENT_SECONDS // _PROBES
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+        connection.setsockopt(socket.IPPROTO_TCP, option, every)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * SILENT_SECONDS)
+
+
+def hang_up(wire: Wire) -> None:
+    """End a connection that was joined with none."""
+    if isinstance(wire, socket.socket):
+        wire.close()
+    else:
+        wire[1].close()
+
+
+async def carry(here: Wire, there: Wire) -> None:
+    """Join them until they end, and close both; what is on its way when one ends still arrives. Raises OSError."""
+    if isinstance(here, socket.socket) and isinstance(there, socket.socket):
+        await _spliced(here, there)
+    else:
+        await _pumped(await _streams(here), await _streams(there))
+
+
+async def _streams(wire: Wire) -> Streams:
+    return await asyncio.open_connection(sock=wire, limit=CHUNK) if isinstance(wire, socket.socket) else wire
+
+
+async def _pumped(here: Streams, there: Streams) -> None:
+    try:
+        await first_of(_pump(here[0], there[1]), _pump(there[0], here[1]))
+    finally:
+        for _, writer in (here, there):
+            writer.close()
+        for _, writer in (here, there):
+            with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await writer.wait_closed()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(CHUNK):
+        writer.write(data)
+        await writer.drain()
+
+
+async def _spliced(here: socket.socket, there: socket.socket) -> None:
+    for each in (here, there):
+        each.setblocking(True)
+    ways = [_in_a_thread(lambda: _lead(here, there)), _in_a_thread(lambda: _lead(there, here))]
+    try:
+        ended, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for each in (here, there):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)  # wakes both threads
+        await asyncio.wait(ways)
+        for each in (here, there):
+            each.close()
+        errors = {way: way.exception() for way in ways}
+    for way in ended:
+        if error := errors[way]:
+            raise error
+
+
+def _lead(source: socket.socket, target: socket.socket) -> None:
+    """Until the source ends, which the target is told. Raises OSError."""
+    out, into = os.pipe()
+    try:
+        with contextlib.suppress(OSError):  # a smaller one does, too
+            fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, CHUNK)
+        while count := os.splice(source.fileno(), into, CHUNK):
+            while count:
+                count -= os.splice(out, target.fileno(), count)
+        target.shutdown(socket.SHUT_WR)
+    finally:
+        os.close(out)
+        os.close(into)
+
+
+def _in_a_thread(work: Callable[[], None]) -> asyncio.Future[None]:
+    """Done when `work()` has returned or raised, on a thread of its own: the loop's few must stay free for others."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: OSError | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def thread() -> None:
+        try:
+            work()
+        except OSError as error:
+            loop.call_soon_threadsafe(settle, error)
+        else:
+            loop.call_soon_threadsafe(settle, None)
+
+    threading.Thread(target=thread, name="migration-way", daemon=True).start()
+    return done
