@@ -249,6 +249,8 @@ class MigrateRequest(Message, frozen=True, kw_only=True):
     bandwidth: Count = 0
     """Bytes a second; 0 is unlimited."""
     max_downtime_ms: Annotated[int, msgspec.Meta(ge=1)] = 900
+    unsafe: bool = False
+    """Move it although libvirt finds that its disks may suffer."""
     auto_converge: bool = False
     """Slow the guest down when it changes memory faster than it is sent."""
     connections: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1

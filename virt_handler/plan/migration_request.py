@@ -26,6 +26,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     block: bool
     bandwidth: int
     max_downtime_ms: int
+    unsafe: bool
+    """libvirt's scruples do not count."""
     auto_converge: bool
     connections: int
     """For memory; more than one is QEMU's multifd."""
@@ -41,6 +43,7 @@ def terms(vmi: Json, move: Move, cpus: int) -> Terms:
         block=any(source in volume for volume in vmi["spec"].get("volumes") or () for source in DISK_SOURCES),
         bandwidth=_amount(settings.get("bandwidthPerMigration", 0)),
         max_downtime_ms=int(settings.get("maxDowntimeMs") or DEFAULT_DOWNTIME_MS),
+        unsafe=bool(settings.get("unsafeMigrationOverride")),
         auto_converge=bool(settings.get("allowAutoConverge")),
         connections=connections(vmi, settings, cpus),
         completion_timeout=completion_seconds(vmi, settings),

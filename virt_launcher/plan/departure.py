@@ -27,6 +27,8 @@ class Terms(Protocol):
     @property
     def max_downtime_ms(self) -> int: ...
     @property
+    def unsafe(self) -> bool: ...
+    @property
     def auto_converge(self) -> bool: ...
     @property
     def connections(self) -> int: ...
@@ -60,6 +62,7 @@ def flags(request: Terms, disks: list[str]) -> list[str]:
     return [
         *ALWAYS,
         *(["NON_SHARED_INC"] if disks else []),
+        *(["UNSAFE"] if request.unsafe else []),
         *(["AUTO_CONVERGE"] if request.auto_converge else []),
         *(["PARALLEL"] if request.connections > 1 else []),
     ]

@@ -181,9 +181,11 @@ def test_what_the_source_is_told() -> None:
     assert told.block
     assert (told.bandwidth, told.max_downtime_ms, told.auto_converge) == (64 * 2**20, 500, True)
     assert (told.completion_timeout, told.progress_timeout) == (300, 30), "2 GiB are 2.15 GB, three are begun"
-    assert not told.allow_workload_disruption
+    assert not told.allow_workload_disruption and not told.unsafe
     disturbing = msgspec.structs.replace(move, configuration={"allowWorkloadDisruption": True})
     assert migration_request.terms(seen, disturbing, 2).allow_workload_disruption
+    reckless = msgspec.structs.replace(move, configuration={"unsafeMigrationOverride": True})
+    assert migration_request.terms(seen, reckless, 2).unsafe
 
 
 LIMITED: Json = {"resources": {"limits": {"cpu": "100m"}}}

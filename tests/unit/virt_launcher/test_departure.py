@@ -30,12 +30,13 @@ def test_the_plain_case_tells_libvirt_no_more_than_the_way() -> None:
 
 
 def test_every_choice_reaches_libvirt() -> None:
-    request = replace(REQUEST, bandwidth=64 << 20, auto_converge=True, connections=4)
+    request = replace(REQUEST, bandwidth=64 << 20, auto_converge=True, unsafe=True, connections=4)
     assert departure.flags(request, ["vda"]) == [
         "PEER2PEER",
         "LIVE",
         "PAUSED",
         "NON_SHARED_INC",
+        "UNSAFE",
         "AUTO_CONVERGE",
         "PARALLEL",
     ]

@@ -135,6 +135,30 @@ def relay(receiving: Path) -> Iterator[Relay]:
     made.close()
 
 
+DISK = "<disk type='file' device='disk'><source file='{}'/><target dev='vda' bus='virtio'/></disk></devices>"
+
+
+def test_a_disk_that_libvirt_is_not_sure_of_goes_along_when_it_is_overridden(
+    embedded: Embedded, receiving: Path, relay: Relay
+) -> None:
+    from virt_launcher.adapters.receiver import Receiver
+
+    disk = receiving / "disk"
+    disk.write_bytes(bytes(1 << 20))
+    there, here = Stages(), Stages()
+    embedded.hypervisor.create(XML.replace("</devices>", DISK.format(disk)), paused=False)
+    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", there.at_target)
+    receiver.open()
+    embedded.hypervisor.depart(MigrateRequest(migration_uid="unsure", libvirt_port=relay.port), here.at_source)
+    assert here.wait(MigrationStage.FAILED).startswith("virError(Code=81, ")
+    asked = MigrateRequest(migration_uid="sure", libvirt_port=relay.port, unsafe=True)
+    embedded.hypervisor.depart(asked, here.at_source)
+    here.wait(MigrationStage.SENT)
+    embedded.seen.wait(Status.SHUTOFF, Reason.MIGRATED)
+    receiver.destroy()
+    receiver.close()
+
+
 def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
     embedded: Embedded, receiving: Path, relay: Relay
 ) -> None:
