@@ -23,6 +23,7 @@ from virt_handler.adapters.inotify import Watcher
 from virt_handler.adapters.kvm_probe import kvm_problem
 from virt_handler.adapters.launcher_settings import LauncherSettings, read_cache
 from virt_handler.adapters.lease_keeper import LeaseKeeper
+from virt_handler.adapters.migration_address import migration_address
 from virt_handler.adapters.migration_relay import MigrationRelays
 from virt_handler.adapters.migrations import Migrations, Relays
 from virt_handler.adapters.node import Heartbeat, facts_of_image
@@ -226,7 +227,8 @@ async def run(flags: argparse.Namespace) -> None:
 def _relays(flags: argparse.Namespace, certificate: NodeCertificate) -> MigrationRelays:
     bundle = _bundle(flags.ca_file)
     return MigrationRelays(
-        address=flags.pod_ip, pods_dir=flags.pods_dir, name_of=lambda node: handler_server_name(node, flags.namespace),
+        address=lambda: migration_address(flags.pod_ip), pods_dir=flags.pods_dir,
+        name_of=lambda node: handler_server_name(node, flags.namespace),
         client=ClientContexts(bundle, certificate.pair).context,
         server=ServingCertificate(certificate.pair, bundle, clients_required=True).context,
         target_socket=paths.receiver_socket_on_node,

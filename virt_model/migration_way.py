@@ -1,4 +1,6 @@
-"""Where a migration's connections begin and end inside the two pods, and which of them are known by a number. Pure."""
+"""Where a migration's connections begin and end inside the two pods, which of them are known by a number, and the
+interface that they take between the nodes' agents. Pure.
+"""
 
 from __future__ import annotations
 
@@ -10,3 +12,5 @@ LIBVIRT: Final = 0
 """The channel that leads to the target's libvirtd; it has no port there."""
 MEMORY: Final = 49152
 DISKS: Final = 49153
+INTERFACE: Final = "migration0"
+"""Of the agents' pods, where migrations have a network of their own."""

@@ -127,10 +127,10 @@ class MigrationRelays:
     """Both kinds of ends, for the agent of one node. `name_of(node)` is what that node's certificate must carry."""
 
     def __init__(
-        self, *, address: str, pods_dir: str, name_of: Callable[[str], str], client: Callable[[], ssl.SSLContext],
-        server: Callable[[], ssl.SSLContext], target_socket: Callable[[str], str],
+        self, *, address: Callable[[], str], pods_dir: str, name_of: Callable[[str], str],
+        client: Callable[[], ssl.SSLContext], server: Callable[[], ssl.SSLContext], target_socket: Callable[[str], str],
     ) -> None:  # fmt: skip
-        """`target_socket(pod UID)` is libvirtd's, below `pods_dir`."""
+        """`address()` is where to listen, asked each time; `target_socket(pod UID)` is libvirtd's, below `pods_dir`."""
         self._address, self._pods_dir, self._name_of = address, pods_dir, name_of
         self._client, self._server, self._target_socket = client, server, target_socket
 
@@ -168,8 +168,7 @@ class MigrationRelays:
     async def open_target(self, move: Move, socket_path: str, pod_uid: str) -> End:
         """Listen for the source's agent, and lead what it sends into the pod of the launcher. Raises OSError."""
         door = await asyncio.to_thread(netns.open_door, socket_path)
-        namespace = os.dup(door.namespace)
-        os.close(door.namespace)
+        namespace = door.namespace
 
         async def dial(channel: int) -> socket.socket:
             if channel == LIBVIRT:
@@ -177,12 +176,17 @@ class MigrationRelays:
                     return await _connect_unix(path)
             return await netns.run_inside(namespace, lambda: _connect(channel))
 
-        return await self.listen_for(move, dial, namespace)
+        try:
+            return await self.listen_for(move, dial, namespace)
+        except BaseException:
+            os.close(namespace)
+            raise
 
     async def listen_for(self, move: Move, dial: Dial, namespace: int = -1) -> End:
-        listener = socket.create_server((self._address, 0), family=_family(self._address))
+        address = await asyncio.to_thread(self._address)
+        listener = socket.create_server((address, 0), family=_family(address))
         port = listener.getsockname()[1]
-        end = TargetEnd(Relay(migration_uid=move.uid, address=self._address, port=port), namespace)
+        end = TargetEnd(Relay(migration_uid=move.uid, address=address, port=port), namespace)
         door = Door(move, self._name_of(move.source_node), self._server)
 
         async def came(connection: socket.socket) -> None:

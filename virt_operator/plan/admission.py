@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from .settings import PRODUCT_FIELDS, VERBOSITY_FLAG, Images, is_label_value, se
 
 Json = dict[str, Any]
 BLOCK = "BlockUninstallIfWorkloadsExist"
+_NAME = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_ATTACHMENT = re.compile(rf"({_NAME}/)?{_NAME}([.]{_NAME})*")
 KINDS = {
     "virtualmachineinstances": "Virtual Machine Instances",
     "virtualmachines": "Virtual Machines",
@@ -143,6 +146,7 @@ def spec_causes(kubevirt: Json) -> list[Cause]:
         _overhead,
         _flags,
         _counts,
+        _migration_network,
         _unsupported,
     )
     found = [cause for check in checks for cause in check(spec)]
@@ -230,14 +234,20 @@ def _counts(spec: Json) -> list[Cause]:
     ]
 
 
+def _migration_network(spec: Json) -> list[Cause]:
+    network = ((spec.get("configuration") or {}).get("migrations") or {}).get("network")
+    if not network or _ATTACHMENT.fullmatch(network):
+        return []
+    text = f"must be the name of a NetworkAttachmentDefinition, [<namespace>/]<name>, not {network!r}"
+    return [Cause("spec.configuration.migrations.network", text)]
+
+
 #: fields whose effect is not built yet: refused where set, never silently ignored
 UNSUPPORTED: tuple[tuple[str, ...], ...] = (
     ("workloadUpdateStrategy", "workloadUpdateMethods"),
     ("synchronizationPort",),
     ("configuration", "migrations", "allowPostCopy"),
     ("configuration", "migrations", "experimental"),
-    ("configuration", "migrations", "network"),
-    ("configuration", "migrations", "unsafeMigrationOverride"),
     ("configuration", "mediatedDevicesConfiguration"),
     ("configuration", "permittedHostDevices"),
     ("configuration", "ksmConfiguration"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from virt_model.migration_way import INTERFACE
+
 from .names import CA_CONFIGMAP, HANDLER, HANDLER_ACCOUNT, LAUNCHER, PORT
 from .pods import ca_volume, command_line, field_env, labels, mount, placed, pod_labels, probes, requests
 from .settings import Settings
@@ -14,6 +16,7 @@ Json = dict[str, Any]
 PRIVILEGED: Json = {"privileged": True, "runAsUser": 0}
 CAPABILITIES = "/var/lib/podvirt/capabilities"
 STATE = "/var/lib/podvirt/handler"
+NETWORKS = "k8s.v1.cni.cncf.io/networks"
 
 
 def daemonset(settings: Settings) -> Json:
@@ -33,7 +36,7 @@ def daemonset(settings: Settings) -> Json:
             "selector": {"matchLabels": labels(HANDLER)},
             "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}},
             "template": {
-                "metadata": {"labels": pod_labels(HANDLER, settings)},
+                "metadata": {"labels": pod_labels(HANDLER, settings), **_networks(settings)},
                 "spec": placed(spec, settings.workloads, settings),
             },
         },
@@ -70,6 +73,12 @@ def _container(settings: Settings) -> Json:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **probes(),
     }
+
+
+def _networks(settings: Settings) -> Json:
+    """What Multus shall add to the pod: the network of migrations, under the name by which the agent looks for it."""
+    network = settings.migration_network
+    return {"annotations": {NETWORKS: f"{network}@{INTERFACE}"}} if network else {}
 
 
 def _args(settings: Settings, launcher: str) -> list[str]:

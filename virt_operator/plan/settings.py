@@ -84,6 +84,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """More words for a component's command line, by the component's name; `v` is not among them."""
     product_labels: dict[str, str] = {}
     aggregate_roles: bool = True
+    migration_network: str = ""
+    """A NetworkAttachmentDefinition, `[<namespace>/]<name>`; "" for none."""
 
     def config_text(self) -> str:
         """For `status.targetDeploymentConfig`."""
@@ -112,6 +114,7 @@ def settings_of(kubevirt: Json, namespace: str, own_images: Images) -> Settings:
         ),
         flags=_flags(custom.get("flags") or {}),
         product_labels=_product_labels(spec),
+        migration_network=(configuration.get("migrations") or {}).get("network") or "",
         aggregate_roles=configuration.get("roleAggregationStrategy") != "Manual",
     )
 

@@ -42,7 +42,7 @@ def relays(node: str, authority: trustme.CA = AUTHORITY) -> MigrationRelays:
         return make
 
     return MigrationRelays(
-        address=HOST, pods_dir="/", name_of=name_of, client=context(ssl.PROTOCOL_TLS_CLIENT),
+        address=lambda: HOST, pods_dir="/", name_of=name_of, client=context(ssl.PROTOCOL_TLS_CLIENT),
         server=context(ssl.PROTOCOL_TLS_SERVER), target_socket=lambda uid: uid,
     )  # fmt: skip
 

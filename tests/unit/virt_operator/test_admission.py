@@ -86,6 +86,11 @@ def selfsigned(**fields: Any) -> Json:
             "greater than or equal to 0, got -1",
         ),
         (
+            kubevirt(configuration={"migrations": {"network": "fast,slow"}}),
+            "spec.configuration.migrations.network",
+            "the name of a NetworkAttachmentDefinition, [<namespace>/]<name>, not 'fast,slow'",
+        ),
+        (
             kubevirt(configuration={"tlsConfiguration": {"ciphers": ["x"]}}),
             "spec.configuration.tlsConfiguration.ciphers",
             "minTLSVersion",

@@ -10,8 +10,9 @@ import pytest
 
 from api import crd
 from virt_operator.plan import rbac_components, rbac_users
+from virt_operator.plan.handler import daemonset
 from virt_operator.plan.manifest import operator_manifest
-from virt_operator.plan.settings import Images, Settings
+from virt_operator.plan.settings import Images, Settings, settings_of
 from virt_operator.render import render
 
 ROOT = Path(__file__).parents[3]
@@ -34,6 +35,17 @@ def test_image_prefix_and_tag_reach_the_manifest() -> None:
     text = render("operator", Settings(images=Images(prefix="example.org/vm", tag="v9")))
     assert "image: example.org/vm/virt-operator:v9" in text
     assert "localhost/podvirt" not in text
+
+
+def test_agents_are_on_the_network_of_migrations_where_there_is_one() -> None:
+    def annotations(configuration: dict[str, Any]) -> Any:
+        kubevirt = {"metadata": {}, "spec": {"configuration": configuration}}
+        template = daemonset(settings_of(kubevirt, "kubevirt", Images()))["spec"]["template"]
+        return template["metadata"].get("annotations")
+
+    said = annotations({"migrations": {"network": "default/fast"}})
+    assert said == {"k8s.v1.cni.cncf.io/networks": "default/fast@migration0"}
+    assert annotations({}) is annotations({"migrations": {"network": ""}}) is None
 
 
 def test_every_object_fits_kubectl_apply() -> None:
