@@ -39,6 +39,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--load", default="", metavar="WORDS", help="migrate: only the loads whose name has these words"
     )
+    parser.add_argument(
+        "--migrations",
+        type=json.loads,
+        default={},
+        metavar="JSON",
+        help="migrate: settings for the time being, such as '{\"disableTLS\": true}'",
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the figures to a file")
     return parser.parse_args()
 

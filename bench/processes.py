@@ -1,5 +1,6 @@
 """Memory of processes by pod, read from this machine's /proc: a local cluster's nodes are namespaces of it."""
 
+import os
 import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -93,6 +94,16 @@ def commands_of(uid: str) -> dict[int, list[str]]:
         with suppress(FileNotFoundError, ProcessLookupError):
             commands[int(process.name)] = (process / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
     return commands
+
+
+def cpu_seconds(uids: Collection[str]) -> float:
+    """What the processes of these pods that are there now have used of processors so far."""
+    ticks = 0
+    for process, _ in _members(uids):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            words = (process / "stat").read_text().rpartition(") ")[2].split()
+            ticks += int(words[11]) + int(words[12])  # utime and stime
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def group_memory(uid: str) -> int:
