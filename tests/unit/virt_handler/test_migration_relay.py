@@ -217,10 +217,6 @@ async def test_plain_connections_are_for_migrations_that_shall_have_them() -> No
         assert pod.dialled == [LIBVIRT]
 
 
-async def test_libvirt_is_never_spoken_to_without_tls() -> None:
-    assert migration_hello.plain_parsed(migration_hello.plain(b"k" * 32, "job", LIBVIRT, b"n" * 16)) is None
-
-
 @pytest.mark.parametrize("told", [move, plain], ids=["TLS", "plain"])
 async def test_closing_leaves_no_connection_and_no_listener(told: Callable[..., Move]) -> None:
     async with way(relays("a"), told, told()) as (begin, _, _pod):
