@@ -81,18 +81,15 @@ class End:
             hang_up(here)
             return
         self._joined += 1
+        there: Wire | None = None
         try:
             there = await self._dialled(dial, whom)
-        except BaseException:
-            hang_up(here)
-            raise
-        else:
-            if there is None:
-                hang_up(here)
-            else:
+            if there is not None:
                 await self._carried(here, there, whom)
         finally:
             self._joined -= 1
+            if there is None:
+                hang_up(here)
 
     async def _dialled(self, dial: Callable[[], Awaitable[Wire]], whom: str) -> Wire | None:
         try:
