@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import trustme
 
-from virt_handler.adapters.migration_relay import End, MigrationRelays
+from virt_handler.adapters.migration_relay import MOST_CONNECTIONS, End, MigrationRelays
 from virt_handler.adapters.migration_wire import SILENT_SECONDS, notice_silence
 from virt_handler.plan import migration_hello
 from virt_handler.plan.migration_role import Move
@@ -170,6 +170,21 @@ def test_a_connection_does_not_wait_for_the_silent_for_ever() -> None:
         idle, every, probes, longest = (connection.getsockopt(socket.IPPROTO_TCP, each) for each in options)
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert idle + every * (probes - 1) <= longest / 1000 == SILENT_SECONDS < 30, "libvirt gives up after 30 s"
+
+
+@pytest.mark.parametrize("told", [move, plain], ids=["TLS", "plain"])
+async def test_as_many_connections_as_memory_can_take_and_no_more(told: Callable[..., Move]) -> None:
+    async with way(relays("a"), told, told()) as (begin, _, pod):
+        await ask(begin.state.port, b"libvirt comes first")
+        async with contextlib.AsyncExitStack() as held:
+            for _ in range(MOST_CONNECTIONS):
+                reader, writer = await asyncio.open_connection(LOOPBACK, MEMORY)
+                held.callback(writer.close)
+                writer.write(b"x")
+                async with asyncio.timeout(10):
+                    assert await reader.readexactly(len(f"{MEMORY}:x")) == f"{MEMORY}:x".encode()
+            assert await ask(MEMORY, b"one more") == b""
+        assert pod.dialled.count(MEMORY) == MOST_CONNECTIONS > 16
 
 
 async def said_plainly(port: int, said: bytes) -> bytes:
