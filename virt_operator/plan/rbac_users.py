@@ -2,9 +2,15 @@
 
 Groups and verbs follow KubeVirt, so that roles which clusters already hand out keep their meaning. Migrating is
 a right of its own: a namespace's admin has it only when bound to `kubevirt.io:migrate`.
+
+A call passes two gates, and they see different words in it. kube-apiserver takes the first word behind an object's name
+for the subresource (`evacuate`), and a GET without a name for a `list`; virt-api asks about the whole of it
+(`evacuate/cancel`). Both must be granted.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from .rbac import EVERYTHING, READ, Json, cluster_binding, cluster_role, group, rule
 
@@ -68,7 +74,10 @@ def objects(*, aggregate: bool) -> list[Json]:
     def labels(level: str) -> dict[str, str]:
         return {f"rbac.authorization.k8s.io/aggregate-to-{level}": "true"} if aggregate else {}
 
-    default = [rule(SUBRESOURCES, ("version", "guestfs"), ("get",)), rule(KUBEVIRT, ("kubevirts",), ("get", "list"))]
+    default = [
+        rule(SUBRESOURCES, ("version", "guestfs"), ("get", "list")),
+        rule(KUBEVIRT, ("kubevirts",), ("get", "list")),
+    ]
     migrate = [
         rule(SUBRESOURCES, ("virtualmachines/migrate",), ("update",)),
         rule(KUBEVIRT, (MIGRATIONS,), EVERYTHING),
@@ -86,13 +95,19 @@ def objects(*, aggregate: bool) -> list[Json]:
     ]
 
 
+def _of(resource: str, names: Sequence[str]) -> list[str]:
+    """Subresources of it, for both gates."""
+    words = dict.fromkeys(word for name in names for word in (name, name.partition("/")[0]))
+    return [f"{resource}/{word}" for word in words]
+
+
 def _change_rules(verbs: tuple[str, ...], more_use: tuple[str, ...]) -> list[Json]:
-    vmi_reads = [f"virtualmachineinstances/{name}" for name in (*_USE_VMI, *more_use, *_READ_VMI)]
+    vmi_reads = _of("virtualmachineinstances", (*_USE_VMI, *more_use, *_READ_VMI))
     vm_reads = ["virtualmachines/expand-spec", "virtualmachines/portforward", "virtualmachines/objectgraph"]
     return [
         rule(SUBRESOURCES, [*vmi_reads, *vm_reads], ("get",)),
-        rule(SUBRESOURCES, [f"virtualmachineinstances/{name}" for name in _CHANGE_VMI], ("update",)),
-        rule(SUBRESOURCES, [*(f"virtualmachines/{name}" for name in _CHANGE_VM), "expand-vm-spec"], ("update",)),
+        rule(SUBRESOURCES, _of("virtualmachineinstances", _CHANGE_VMI), ("update",)),
+        rule(SUBRESOURCES, [*_of("virtualmachines", _CHANGE_VM), "expand-vm-spec"], ("update",)),
         rule(KUBEVIRT, WORKLOADS, verbs),
         rule(KUBEVIRT, (MIGRATIONS,), READ),
         *(rule(api_group, resources, verbs) for api_group, resources in SIDE_GROUPS),
@@ -101,7 +116,7 @@ def _change_rules(verbs: tuple[str, ...], more_use: tuple[str, ...]) -> list[Jso
 
 
 def _view_rules() -> list[Json]:
-    vmi_reads = [f"virtualmachineinstances/{name}" for name in _READ_VMI]
+    vmi_reads = _of("virtualmachineinstances", _READ_VMI)
     vm_reads = ["virtualmachines/expand-spec", "virtualmachines/objectgraph"]
     return [
         rule(SUBRESOURCES, [*vmi_reads, *vm_reads], ("get",)),

@@ -53,7 +53,11 @@ ALL_SUBRESOURCES = {
     "version",
     "guestfs",
 }
-RESOURCES = {(row.group.name, row.plural) for row in KINDS.values()} | {(SUB, name) for name in ALL_SUBRESOURCES}
+#: what kube-apiserver makes of subresources whose names have two words: each is granted with what it stands for
+FIRST_WORDS = {name.rpartition("/")[0] for name in ALL_SUBRESOURCES if name.count("/") == 2}
+RESOURCES = {(row.group.name, row.plural) for row in KINDS.values()} | {
+    (SUB, name) for name in ALL_SUBRESOURCES | FIRST_WORDS
+}
 #: kinds that no namespace role has a say in, or only a look at
 MIGRATIONS = ("kubevirt.io", "virtualmachineinstancemigrations")
 POLICIES = ("migrations.kubevirt.io", "migrationpolicies")
@@ -75,7 +79,8 @@ def _rights(resources: Iterable[tuple[str, str]], verbs: Iterable[str]) -> set[R
 
 
 def _sub(kind: str, names: Iterable[str], verb: str) -> set[Right]:
-    return {(SUB, f"{kind}/{name}", verb) for name in names}
+    words = {word for name in names for word in (name, name.partition("/")[0])}
+    return {(SUB, f"{kind}/{word}", verb) for word in words}
 
 
 VIEW = (
@@ -98,7 +103,7 @@ GRANTS: dict[str, set[Right]] = {
     "kubevirt.io:admin": EDIT | _rights(WORKLOADS, VERBS) | _sub(VMI, ["vnc/screenshot"], "get"),
     "kubevirt.io:migrate": _rights({MIGRATIONS}, VERBS) | _sub(VM, ["migrate"], "update"),
     "kubevirt.io:default": _rights({("kubevirt.io", "kubevirts")}, ("get", "list"))
-    | {(SUB, "version", "get"), (SUB, "guestfs", "get")},
+    | _rights({(SUB, "version"), (SUB, "guestfs")}, ("get", "list")),
 }
 
 
