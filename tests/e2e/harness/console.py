@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -15,21 +16,13 @@ PROMPT = "# "
 
 
 class Console:
-    """Context manager; `text` holds what was printed so far, without control sequences."""
+    """Context manager; `text` holds what was printed so far, without control sequences. `virtctl`: whose it is."""
 
-    def __init__(self, cluster: Cluster, namespace: str, name: str) -> None:
+    def __init__(
+        self, cluster: Cluster, namespace: str, name: str, virtctl: Sequence[str] = (sys.executable, "-m", "virtctl")
+    ) -> None:
         self.name = name
-        command = [
-            sys.executable,
-            "-m",
-            "virtctl",
-            "--kubeconfig",
-            cluster.kubeconfig,
-            "-n",
-            namespace,
-            "console",
-            name,
-        ]
+        command = [*virtctl, "--kubeconfig", cluster.kubeconfig, "-n", namespace, "console", name]
         self.process = subprocess.Popen(
             command, cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
