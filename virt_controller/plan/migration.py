@@ -199,8 +199,8 @@ def _handed_over(world: MigrationWorld, vmi: Vmi, state: Json) -> Plan:
     if reached is not world.migration.step and _later(reached, world.migration.step):
         return Plan(action=steps.move(world, reached, "the agents have come this far"))
     target = world.target
-    if not state.get("startTimestamp") and (target is None or target.finished):
-        return _without_target(world, vmi, state)
+    if not state.get("startTimestamp") and (target is None or target.finished or target.deleting):
+        return _without_target(world, vmi, state)  # a pod on a node that has died is deleting for ever
     return SETTLED
 
 

@@ -252,6 +252,15 @@ def test_a_target_that_ends_before_the_start_fails_the_migration_and_frees_the_v
     assert cluster.phases[-1] == "Failed"
 
 
+def test_a_target_whose_node_has_died_before_the_start_fails_the_migration_too() -> None:
+    """The node lifecycle controller asks for the pod's end, and no kubelet is there to answer."""
+    cluster = at_the_agents()
+    cluster.pods[TARGET]["metadata"]["deletionTimestamp"] = "2026-11-27T00:00:00Z"
+    cluster.settle()
+    assert cluster.vmi["status"]["migrationState"]["failureReason"] == "Target pod is down"
+    assert cluster.phases[-1] == "Failed"
+
+
 def test_after_the_start_only_the_agents_say_how_it_ended() -> None:
     cluster = at_the_agents()
     cluster.agents(targetNodeAddress="10.0.0.2", startTimestamp="T")
