@@ -1,4 +1,8 @@
-"""A real cluster as the tests see it: kubectl and node control, nothing of podvirt's own code."""
+"""A real cluster as the tests see it: the API, kubectl and node control, nothing of podvirt's own code.
+
+What a test changes it changes as a person does, with kubectl. What it looks at, again and again until something is so,
+it reads from the API itself: a kubectl for each look takes more of the machine than what is tested.
+"""
 
 import json
 import subprocess
@@ -6,6 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+
+from . import kinds, rest
 
 Object = dict[str, Any]
 REPO = Path(__file__).resolve().parents[3]
@@ -39,16 +46,29 @@ class Cluster:
         return result.out
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
-        """The object, or None where it does not exist."""
-        scope = ["-n", namespace] if namespace else []
-        text = self.kubectl(*scope, "get", kind, name, "-o", "json", "--ignore-not-found")
-        return json.loads(text) if text.strip() else None
+        """The object, or None where it does not exist; `kind` is any word that kubectl knows for it."""
+        return self._read(kinds.resolve(self, kind).path(namespace or "default", name))
 
     def list(self, kind: str, namespace: str | None = None, selector: str = "") -> list[Object]:
-        scope = ["-n", namespace] if namespace else ["-A"]
-        chosen = ["-l", selector] if selector else []
-        items: list[Object] = json.loads(self.kubectl("get", kind, *scope, *chosen, "-o", "json"))["items"]
-        return items
+        """Of one or more kinds, separated by commas; of all namespaces unless one is given."""
+        found: list[Object] = []
+        for each in (kinds.resolve(self, word) for word in kind.split(",")):
+            answer = self._read(f"{each.path(namespace)}?{urlencode({'labelSelector': selector})}")
+            of_kind = {"apiVersion": each.version, "kind": each.name}  # a list says it once for all
+            found += [of_kind | item for item in (answer or {"items": []})["items"]]
+        return found
+
+    def _read(self, path: str) -> Object | None:
+        answer = rest.call(self, "GET", path)
+        if answer.status not in (200, 404):
+            raise RuntimeError(f"GET {path}: {answer.status} {answer.body.decode(errors='replace')}")
+        return None if answer.status == 404 else answer.json()
+
+    def log(self, namespace: str, pod: str, container: str) -> str | None:
+        """What a container has printed so far; None where that cannot be read."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?{urlencode({'container': container})}"
+        answer = rest.call(self, "GET", path)
+        return answer.body.decode(errors="replace") if answer.status == 200 else None
 
     def create(self, *objects: Object) -> None:
         self.kubectl(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import processes, vms
-from .cluster import Cluster, Object, Result
+from .cluster import Cluster, Object
 from .evidence import collect
 from .guests import vm
 from .waiting import until
@@ -27,6 +27,8 @@ class Counting:
 
     def __init__(self, cluster: Cluster, namespace: str, name: str = "counter") -> None:
         self.cluster, self.namespace, self.name = cluster, namespace, name
+        self._ended: dict[str, list[int]] = {}
+        """What launchers have counted that count no more, by pod: a guest that moves often leaves many."""
 
     @property
     def vmi(self) -> Object:
@@ -45,11 +47,11 @@ class Counting:
 
     def ticks(self, pod: str) -> list[int]:
         """What the copy in that pod has counted; the last line may be half a one."""
-        return [int(number) for number in re.findall(r"^tick (\d+)\r?$", self.console(pod).out, re.MULTILINE)]
+        return _numbers(self.console(pod) or "")
 
-    def console(self, pod: str) -> Result:
-        """What the copy in that pod has printed."""
-        return self.cluster.try_kubectl("-n", self.namespace, "logs", pod, "-c", "guest-console-log")
+    def console(self, pod: str) -> str | None:
+        """What the copy in that pod has printed; None where that cannot be read."""
+        return self.cluster.log(self.namespace, pod, "guest-console-log")
 
     def counts_on(self, after: int = 0, seconds: float = 180) -> str:
         """UID of the VMI, once its guest has counted beyond `after` in the one place where it runs."""
@@ -70,7 +72,16 @@ class Counting:
 
     def counted(self, vmi_uid: str) -> list[int]:
         """By all copies of that VMI's guest."""
-        return [number for pod in self.launchers(vmi_uid) for number in self.ticks(pod["metadata"]["name"])]
+        return [number for pod in self.launchers(vmi_uid) for number in self._counted_in(pod)]
+
+    def _counted_in(self, pod: Object) -> list[int]:
+        name = pod["metadata"]["name"]
+        if name not in self._ended:
+            said = self.console(name)
+            if said is None or pod["status"]["phase"] not in OVER:
+                return _numbers(said or "")
+            self._ended[name] = _numbers(said)
+        return self._ended[name]
 
     def counts_on_alone(self, vmi_uid: str) -> None:
         """It is still that guest, it goes on, and never did two copies of it count."""
@@ -117,23 +128,26 @@ class Counting:
             alive = [name for name, phase in pods.items() if phase not in OVER]
             if len(alive) != 1 or TARGET_LABEL in vmi["metadata"]["labels"]:
                 raise LookupError(f"{pods}, labels {vmi['metadata']['labels']}")
-            if left := {name: pids for name in pods if name not in alive and (pids := processes.of_pod(name))}:
+            running = processes.of_pods(*pods)
+            if left := {name: pids for name, pids in running.items() if name not in alive and pids}:
                 raise LookupError(f"processes of launchers that have ended: {left}")
             if doors := listening(self.cluster):
                 raise LookupError(f"agents listen: {doors}")
-            return not processes.doors(processes.of_pod(alive[0]), processes.LOOPBACK)
+            return not processes.doors(running[alive[0]], processes.LOOPBACK)
 
         until("nothing is left of the migration", probe, 120, every=1.0)
 
 
+def _numbers(said: str) -> list[int]:
+    return [int(number) for number in re.findall(r"^tick (\d+)\r?$", said, re.MULTILINE)]
+
+
 def listening(cluster: Cluster) -> dict[str, list[int]]:
     """Ports of the agents' own addresses at which they wait for a migration, by agent."""
-    found = {}
-    for pod in cluster.list("pods", "kubevirt", "kubevirt.io=virt-handler"):
-        address = pod["status"].get("podIP", "")
-        if ports := processes.doors(processes.of_pod(pod["metadata"]["name"]), address):
-            found[pod["metadata"]["name"]] = ports
-    return found
+    agents = {pod["metadata"]["name"]: pod for pod in cluster.list("pods", "kubevirt", "kubevirt.io=virt-handler")}
+    running = processes.of_pods(*agents)
+    doors = {name: processes.doors(running[name], pod["status"].get("podIP", "")) for name, pod in agents.items()}
+    return {name: ports for name, ports in doors.items() if ports}
 
 
 @contextmanager

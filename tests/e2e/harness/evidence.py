@@ -18,7 +18,7 @@ def _quiet(cluster: Cluster, *words: str) -> str:
 
 def collect(cluster: Cluster, namespace: str) -> str:
     """Printed once a test has failed; never raises for what is missing."""
-    parts = [_section("objects", _quiet(cluster, "-n", namespace, "get", "vms,vmis,pods,svc", "-o", "wide"))]
+    parts = [_section("objects", _quiet(cluster, "-n", namespace, "get", "vms,vmis,vmims,pods,svc", "-o", "wide"))]
     for kind in ("vm", "vmi"):
         for item in json.loads(_quiet(cluster, "-n", namespace, "get", kind, "-o", "json") or "{}").get("items", []):
             parts.append(

@@ -9,13 +9,21 @@ QEMU = "qemu-system"
 LOOPBACK = "127.0.0.2"
 """Where a migration's connections begin and end inside a pod."""
 _LISTEN = "0A"
+_NAMED = b"POD_NAME="
 
 
 def of_pod(pod: str) -> list[int]:
     """Process ids of what podvirt started in that pod: all that were given the pod's name, and QEMU below them."""
-    named = [pid for pid in _pids() if f"POD_NAME={pod}".encode() in _read(pid, "environ").split(b"\0")]
-    spaces = {_namespace(pid) for pid in named}
-    return [pid for pid in _pids() if pid in named or (_is_qemu(pid) and _namespace(pid) in spaces)]
+    return of_pods(pod)[pod]
+
+
+def of_pods(*pods: str) -> dict[str, list[int]]:
+    """The same of many pods, by one look at all processes."""
+    pids = _pids()
+    named = {pid: pod for pid in pids if (pod := _pod_name(pid)) in pods}
+    spaces = {_namespace(pid): pod for pid, pod in named.items()}
+    below = {pid: spaces.get(_namespace(pid), "") for pid in pids if pid not in named and _is_qemu(pid)}
+    return {pod: [pid for pid in pids if pod in (named.get(pid), below.get(pid))] for pod in pods}
 
 
 def guests(name: str) -> list[int]:
@@ -69,6 +77,12 @@ def _read(pid: int, name: str) -> bytes:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
         return b""
+
+
+def _pod_name(pid: int) -> str:
+    """What its environment says; "" for a process of no pod of podvirt's."""
+    words = _read(pid, "environ").split(b"\0")
+    return next((word.removeprefix(_NAMED).decode() for word in words if word.startswith(_NAMED)), "")
 
 
 def _namespace(pid: int) -> str:

@@ -1,5 +1,7 @@
 """The API by plain HTTP, as a client without any library of ours calls it."""
 
+from __future__ import annotations
+
 import base64
 import http.client
 import json
@@ -7,10 +9,11 @@ import ssl
 import tempfile
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from .cluster import Cluster
+if TYPE_CHECKING:
+    from .cluster import Cluster
 
 UPGRADE = {
     "Connection": "Upgrade",
@@ -38,16 +41,23 @@ class Answer:
 
 
 def call(
-    cluster: Cluster, method: str, path: str, body: Any = None, *, upgrade: bool = False, seconds: float = 60.0
-) -> Answer:
-    """One request as the kubeconfig's user. `upgrade`: for a WebSocket; the answer is then that of a refusal."""
+    cluster: Cluster, method: str, path: str, body: Any = None, *, upgrade: bool = False, accept: str = "",
+    seconds: float = 60.0,
+) -> Answer:  # fmt: skip
+    """One request as the kubeconfig's user. `upgrade`: for a WebSocket; the answer is then that of a refusal.
+
+    Raises: OSError where no answer comes, or no whole one.
+    """
     server, context = access(cluster)
     connection = http.client.HTTPSConnection(server, context=context, timeout=seconds)
     try:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection.request(method, path, body=data, headers=UPGRADE if upgrade else {})
+        headers = (UPGRADE if upgrade else {}) | ({"Accept": accept} if accept else {})
+        connection.request(method, path, body=data, headers=headers)
         answer = connection.getresponse()
         return Answer(answer.status, answer.headers.get("Content-Type", ""), answer.read())
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"{method} {path}: {error!r}") from error
     finally:
         connection.close()
 
