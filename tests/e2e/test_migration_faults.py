@@ -116,3 +116,4 @@ def _one_dies(cluster: Cluster, scene: Scene, moment: str, who: str) -> None:
     twice = sorted({number for number in numbers if numbers.count(number) > 1})
     assert not twice, f"counted twice: {twice}"
     assert now == uid or not outlives(moment, who), "the guest was lost"
+    scene.nothing_left()

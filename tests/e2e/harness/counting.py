@@ -123,11 +123,12 @@ class Counting:
         """On both nodes: of all launchers only the runner's has processes, and no agent listens for a migration."""
 
         def probe() -> bool:
-            vmi = self.vmi
-            pods = {pod["metadata"]["name"]: pod["status"]["phase"] for pod in self.launchers(vmi["metadata"]["uid"])}
+            found = self.cluster.list("pods", self.namespace, f"app={self.name}")  # of an earlier VMI of that name too
+            pods = {pod["metadata"]["name"]: pod["status"]["phase"] for pod in found}
             alive = [name for name, phase in pods.items() if phase not in OVER]
-            if len(alive) != 1 or TARGET_LABEL in vmi["metadata"]["labels"]:
-                raise LookupError(f"{pods}, labels {vmi['metadata']['labels']}")
+            marks = self.vmi["metadata"]["labels"]
+            if len(alive) != 1 or TARGET_LABEL in marks:
+                raise LookupError(f"{pods}, labels {marks}")
             running = processes.of_pods(*pods)
             if left := {name: pids for name, pids in running.items() if name not in alive and pids}:
                 raise LookupError(f"processes of launchers that have ended: {left}")
@@ -172,6 +173,6 @@ def explained(guest: Counting) -> Iterator[None]:
     """What explains a failure is printed, for a guest that is not in the test's own namespace."""
     try:
         yield
-    except AssertionError:
+    except Exception:
         print(collect(guest.cluster, guest.namespace))
         raise
