@@ -65,7 +65,8 @@ class QemuEvents:
             with self._socket:
                 ending = self._until_it_has_gone()
         except (OSError, msgspec.MsgspecError) as error:
-            warn(f"QEMU itself cannot be heard: {error!r}")
+            if not self._closed:
+                warn(f"QEMU itself cannot be heard: {error!r}")
             return
         if ending.moved and not self._closed:
             self._moved()
@@ -74,6 +75,8 @@ class QemuEvents:
         """Raises OSError and MsgspecError."""
         self._socket.settimeout(ANSWER_SECONDS)
         self._socket.connect(self._path)
+        if self._closed:  # before there was a connection to be shut down
+            raise ConnectionAbortedError
         pid, _, _ = _CREDENTIALS.unpack(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         process = os.pidfd_open(pid)
         try:
@@ -82,7 +85,7 @@ class QemuEvents:
                 self._socket.settimeout(None)
                 while (said := _line(stream)) is not None:
                     ending = heard(ending, said.event, said.data)
-            exited, _, _ = select.select([process], [], [], EXIT_SECONDS)
+            exited, _, _ = select.select([process], [], [], 0 if self._closed else EXIT_SECONDS)
         finally:
             os.close(process)
         return msgspec.structs.replace(ending, gone=bool(exited))
