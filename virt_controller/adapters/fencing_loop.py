@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -21,7 +22,7 @@ from virt_runtime.errors import Conflict, NotFound
 from virt_runtime.kube import KubeClient
 from virt_runtime.loop import Loop, named
 from virt_runtime.queue import WorkQueue
-from virt_runtime.resources import LEASES, Json
+from virt_runtime.resources import LEASES, NODES, Json
 
 LOG = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class FencingController:
         self._tell: list[Callable[[str], None]] = []
         caches.leases.subscribe(self._lease_changed)
         caches.vmis.subscribe(self._vmi_changed)
+        caches.nodes.subscribe(self._node_changed)
 
     def on_change(self, tell: Callable[[str], None]) -> None:
         """`tell` is called with the name of each node of which `waits_for` or `lease` says something else."""
@@ -89,6 +91,10 @@ class FencingController:
         if new is not None and now and not was:
             self._queue.add(Vmi(new).node)
 
+    def _node_changed(self, old: Json | None, new: Json | None) -> None:
+        if new is None and old is not None:
+            self._queue.add(Seen(old).name)
+
     async def reconcile(self, node: str) -> float | None:
         lease = self.lease(node)
         if lease is None:
@@ -97,6 +103,7 @@ class FencingController:
         silence = Silence(
             lease=lease, silent_for=self._clock.monotonic() - self._heard[node][1],
             guests=fencing.on_node(self._caches.vmis.store.by_index(BY_NODE, node)),
+            nodeless=self._caches.nodes.store.get(node) is None,
         )  # fmt: skip
         verdict = fencing.judge(silence)
         if verdict.ask:
@@ -106,6 +113,8 @@ class FencingController:
         self._say(node, waits)
         if verdict.fence:
             await self._fence(silence)
+        if verdict.remove:
+            await self._remove(lease)
         return verdict.again_in
 
     async def _fence(self, silence: Silence) -> None:
@@ -125,6 +134,16 @@ class FencingController:
         except NotFound as error:
             raise Conflict(409, "Conflict", f"gone meanwhile: {error.message}") from error
         LOG.warning("node %s is lost in term %d of its lease: its guarded guests have ended", lease.node, lease.term)
+
+    async def _remove(self, lease: NodeLease) -> None:
+        """Nobody decides by it any more. Raises Conflict where it was renewed meanwhile."""
+        try:
+            await self._kube.get(NODES, None, lease.node)
+        except NotFound:
+            name = lease_name(lease.node)
+            with contextlib.suppress(NotFound):
+                await self._kube.delete(LEASES, self._namespace, name, resource_version=lease.version)
+            LOG.info("the lease of node %s is removed: the node is", lease.node)
 
     def _say(self, node: str, waits: str) -> None:
         if waits != self._waits.get(node, ""):

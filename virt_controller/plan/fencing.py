@@ -1,7 +1,7 @@
 """When the guarded guests of a silent node may be started elsewhere. Pure.
 
 ```
- lease renewed within its length ─► wait      no guarded guest there ─► nothing
+ lease renewed within its length ─► wait      no guarded guest there ─► nothing; where its Node is gone, it goes too
  silent for its whole length     ─► ask the witnesses whose names it carries
  enough of them call it lost     ─► no new guest for that node, then: this term is over, by compare-and-swap
  not enough                      ─► ask again
@@ -35,23 +35,29 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     silent_for: float
     guests: int
     """Guarded guests there that have not ended."""
+    nodeless: bool = False
+    """The cache has no Node of this name."""
     lost: frozenset[str] | None = None
     """The witnesses that call it lost in this term; None while nobody was asked."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done. At most one of `ask` and `fence` is true."""
+    """What is to be done. At most one of `ask`, `fence` and `remove` is true."""
 
     ask: bool = False
     fence: bool = False
+    remove: bool = False
+    """The Lease, once the API says too that its Node is gone."""
     again_in: float | None = None
 
 
 def judge(silence: Silence) -> Verdict:
     lease = silence.lease
-    if lease.fenced or not silence.guests:
-        return Verdict()
     left = lease.seconds - silence.silent_for
+    if silence.nodeless and not silence.guests:
+        return Verdict(again_in=left) if left > 0 else Verdict(remove=True)
+    if lease.fenced or not silence.guests:
+        return Verdict(again_in=float(lease.seconds) if silence.nodeless else None)
     if left > 0:
         untold = lease.seconds * TOLD_AFTER - silence.silent_for
         return Verdict(again_in=untold if untold > 0 else left)

@@ -97,7 +97,7 @@ def _controller(namespace: str) -> list[Json]:
         rule("apps", ("controllerrevisions",), ("get", "list", "create", "delete")),
         _EVENTS,
     ]
-    here = [rule(COORDINATION, ("leases",), (*READ, "create", "update")), _CA, _VM_LABELS]
+    here = [rule(COORDINATION, ("leases",), (*READ, "create", "update", "delete")), _CA, _VM_LABELS]
     return _granted(CONTROLLER_ACCOUNT, namespace, everywhere, here)
 
 

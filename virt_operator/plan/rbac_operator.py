@@ -81,7 +81,7 @@ def _own_local_rules() -> list[Json]:
         rule("apps", ("deployments", "daemonsets"), MANAGE),
         rule("policy", ("poddisruptionbudgets",), MANAGE),
         rule("rbac.authorization.k8s.io", ("roles", "rolebindings"), MANAGE),
-        rule("coordination.k8s.io", ("leases",), (*READ, "create", "update")),
+        rule("coordination.k8s.io", ("leases",), (*READ, "create", "update", "delete")),
     ]
 
 

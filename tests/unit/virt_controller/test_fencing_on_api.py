@@ -109,3 +109,17 @@ async def test_a_guest_without_a_watchdog_is_never_taken_for_ended(epoch: str) -
         cluster.api.put(VMS, other)
         await until(lambda: (cluster.get("virtualmachines", "b") or {}).get("status", {}).get("printableStatus"))
         assert cluster.phase() == "Running" and witnesses.asked == 0
+
+
+async def test_the_lease_of_a_node_that_is_gone_goes_once_no_guest_needs_it() -> None:
+    async with node(Witnesses()) as cluster:
+        cluster.put_lease()
+        cluster.guard()
+        await until(lambda: cluster.reason() == "LeaseSilent")
+        cluster.api.remove("/api/v1/nodes/node1")
+        guarded = cluster.vmi
+        assert guarded is not None
+        key = ("apis/coordination.k8s.io/v1/leases", "kubevirt", "node-node1")
+        assert key in cluster.api.objects, "its guest has not ended"
+        cluster.api.put(VMIS, {**guarded, "status": {**guarded["status"], "phase": "Failed"}})
+        await until(lambda: key not in cluster.api.objects)
