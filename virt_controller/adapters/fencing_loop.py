@@ -14,7 +14,7 @@ from virt_controller.adapters.perform import Performer
 from virt_controller.plan import fencing
 from virt_controller.plan.actions import Event, Kind, Merge
 from virt_controller.plan.fencing import Silence
-from virt_model import labels
+from virt_model import labels, node_ends
 from virt_model.node_lease import NodeLease, lease_name, read_lease, render_lease
 from virt_model.seen import Seen, Vmi
 from virt_runtime.clock import Clock, rfc3339_micro
@@ -123,7 +123,7 @@ class FencingController:
         raw = self._caches.nodes.store.get(lease.node)
         if raw is not None and Seen(raw).labels.get(labels.SCHEDULABLE) != "false":
             text = f"Node {lease.node} is lost to the API and to the agents of {', '.join(sorted(silence.lost or ()))}"
-            told = Event(about=raw, type="Warning", reason="NodeFenced", message=text)
+            told = Event(about=raw, type="Warning", reason=node_ends.FENCED, message=text)
             body = {"metadata": {"uid": Seen(raw).uid, "labels": {labels.SCHEDULABLE: "false"}}}
             await self._perform(
                 Merge(kind=Kind.NODE, namespace="", name=lease.node, body=body, why="lost", events=(told,))

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from virt_controller.plan.actions import Action, Event, Kind, Merge, Plan
-from virt_model import conditions, labels
+from virt_model import conditions, labels, node_ends
 from virt_model.seen import Seen
 
 Json = dict[str, Any]
@@ -62,7 +62,7 @@ def plan(world: NodeWorld) -> Plan:
     if world.node.labels.get(labels.SCHEDULABLE) != "true":
         return Plan(again_in=LOOK_EVERY)
     text = f"virt-handler is not responsive on node {world.node.name}: its last heartbeat is over five minutes old"
-    event = Event(about=world.node.raw, type="Warning", reason="NodeUnresponsive", message=text)
+    event = Event(about=world.node.raw, type="Warning", reason=node_ends.UNRESPONSIVE, message=text)
     body = {"metadata": {"uid": world.node.uid, "labels": {labels.SCHEDULABLE: "false"}}}
     action = Merge(kind=Kind.NODE, namespace="", name=world.node.name, body=body, why="silent", events=(event,))
     return Plan(action=action)

@@ -20,7 +20,7 @@ from api.time import format_time
 from virt_controller.plan import fencing, launcher_pod, patch, vm_start, vmi_status
 from virt_controller.plan.actions import SETTLED, Action, Create, Delete, Event, Kind, Merge, Patch, Plan, Question
 from virt_controller.plan.vmi_world import VmiWorld
-from virt_model import conditions, labels, readiness
+from virt_model import conditions, labels, node_ends, readiness
 from virt_model.conditions import Type
 from virt_model.phases import Phase
 from virt_model.seen import Pod
@@ -89,7 +89,7 @@ def _handed_over(world: VmiWorld) -> Plan:
     if _waits_at_target(world):
         return SETTLED  # a complete guest stands there, and the agent of its source has the word
     if world.node_lost and pod.finished:
-        return Plan(action=_fail(world, "nobody answers for its node", reason="NodeUnresponsive"))
+        return Plan(action=_fail(world, "nobody answers for its node", reason=node_ends.UNRESPONSIVE))
     unnoticed = _unnoticed_end(world, pod)
     if unnoticed is not None and unnoticed <= 0:
         why = "its launcher ended and virt-handler has not said so"
@@ -107,13 +107,13 @@ def _waits_at_target(world: VmiWorld) -> bool:
 
 def _fenced(world: VmiWorld) -> Plan:
     text = f"Node {world.vmi.node} is lost, and its guests that are self-fencing have ended by themselves"
-    return _gone_with_its_node(world, "its node is lost", "NodeFenced", text)
+    return _gone_with_its_node(world, "its node is lost", node_ends.FENCED, text)
 
 
 def _out(world: VmiWorld) -> Plan:
     """Somebody who knows says that nothing runs there any more."""
     text = f"Node {world.vmi.node} is out of service: {world.node_out}. What ran there counts as ended"
-    return _gone_with_its_node(world, "its node is out of service", "NodeOutOfService", text)
+    return _gone_with_its_node(world, "its node is out of service", node_ends.OUT_OF_SERVICE, text)
 
 
 def _gone_with_its_node(world: VmiWorld, why: str, reason: str, text: str) -> Plan:

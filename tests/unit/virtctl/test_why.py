@@ -267,6 +267,23 @@ TABLE: dict[str, tuple[Case, str, Link, tuple[str, ...]]] = {
         Link.POD,
         ("killed by signal 9", "event LauncherFailed"),
     ),
+    "fenced with its node": (
+        case(
+            vm("Manual"),
+            vmi("Failed", {"reason": "NodeFenced", "nodeName": "node1"}, ran=True),
+            pod("Running"),
+            events=(told("VirtualMachineInstance", "NodeFenced", "Node node1 is lost, and its guests ended"),),
+        ),
+        "ended with its node",
+        Link.NODE,
+        ("has ended with its node node1", "and its guests ended", "event NodeFenced", "virtctl -n n start a"),
+    ),
+    "out of service, told long ago": (
+        case(vm("Once"), vmi("Failed", {"reason": "NodeOutOfService"}, ran=True)),
+        "ended with its node",
+        Link.NODE,
+        ("status.reason of the VMI", "which runs it once", "kubectl -n n delete vmi a"),
+    ),
     "powered off": (case(vmi=vmi("Succeeded", ran=True)), "guest ended", Link.DOMAIN, ("was shut down",)),
     "node lost": (
         case(vm(), vmi("Running", RUNNING, ran=True), pod("Running"), node=node(ready="Unknown")),

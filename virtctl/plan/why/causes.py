@@ -34,6 +34,7 @@ RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("start backs off", power.backing_off),
     ("action pending", power.pending),
     ("stopped", power.stopped),
+    ("ended with its node", ending.with_its_node),
     ("launcher or guest crashed", ending.crashed),
     ("guest ended", ending.ended),
     ("node lost", guest.node_lost),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from virt_model import labels
-from virt_model.phases import Phase
+from virt_model import labels, node_ends
+from virt_model.phases import Phase, RunStrategy
 from virt_model.seen import Seen, Vmi
 from virtctl.plan.why.case import Case, Cause, Link, lasted
 from virtctl.plan.why.guest import declare_off, node_is_lost
@@ -108,6 +108,22 @@ def _held(obj: Seen, at: Link) -> Cause:
     )
 
 
+def with_its_node(case: Case) -> Cause | None:
+    """Nobody has to look for a fault of the guest, nor can its launcher's log be read."""
+    vmi = case.vmi
+    if vmi is None or vmi.phase is not Phase.FAILED or vmi.status.get("reason") not in node_ends.REASONS:
+        return None
+    reason = str(vmi.status["reason"])
+    told = case.told("VirtualMachineInstance", reason)
+    return Cause(
+        at=Link.NODE,
+        waits=f"has ended with its node {vmi.node}, which was lost",
+        says=told.message if told is not None else reason,
+        said_by=f"event {reason} about the VMI" if told is not None else "status.reason of the VMI",
+        do=(_again(case),),
+    )
+
+
 def crashed(case: Case) -> Cause | None:
     vmi = case.vmi
     if vmi is None or vmi.phase is not Phase.FAILED:
@@ -133,8 +149,10 @@ def crashed(case: Case) -> Cause | None:
 def _again(case: Case) -> str:
     if case.vm is None:
         return f"make it anew: {case.command} delete vmi {case.name}, and create it again"
-    if case.vm.strategy in ("Always", "RerunOnFailure"):
+    if case.vm.strategy in (RunStrategy.ALWAYS, RunStrategy.RERUN_ON_FAILURE):
         return "nothing: the VM starts it again by itself"
+    if case.vm.strategy is RunStrategy.ONCE:
+        return f"have its VM, which runs it once, make it once more: {case.command} delete vmi {case.name}"
     return f"start it again: virtctl -n {case.namespace} start {case.name}"
 
 
