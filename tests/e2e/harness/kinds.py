@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import rest
 
@@ -41,20 +42,25 @@ def resolve(cluster: Cluster, word: str) -> Kind:
 def _discover(cluster: Cluster) -> dict[str, Kind]:
     """Of a name that several groups have, the first one's kind, as kubectl takes it."""
     found: dict[str, Kind] = {}
+    for group, version, each in _served(cluster):
+        kind = Kind(
+            each["responseKind"]["kind"], each["resource"], f"{group}/{version}" if group else version,
+            each["scope"] == "Namespaced",
+        )  # fmt: skip
+        for word in (each["resource"], each["singularResource"], *each.get("shortNames", ())):
+            found.setdefault(word, kind)
+            found.setdefault(f"{word}.{group}", kind)
+    return found
+
+
+def _served(cluster: Cluster) -> Iterator[tuple[str, str, Any]]:
+    """Group, version and description of what can be got, in the order that the server prefers."""
     for root in ("/api", "/apis"):
         answer = rest.call(cluster, "GET", root, accept=_AGGREGATED)
         if answer.status != 200:
             raise RuntimeError(f"GET {root}: {answer.status} {answer.body.decode(errors='replace')}")
         for group in answer.json()["items"]:
-            of = group["metadata"].get("name", "")
             for version in group["versions"]:
                 for each in version.get("resources", ()):
-                    kind = Kind(
-                        each["responseKind"]["kind"], each["resource"],
-                        f"{of}/{version['version']}" if of else version["version"], each["scope"] == "Namespaced",
-                    )  # fmt: skip
-                    words = (each["resource"], each["singularResource"], *each.get("shortNames", ()))
-                    for word in words:
-                        found.setdefault(word, kind)
-                        found.setdefault(f"{word}.{of}", kind)
-    return found
+                    if "get" in (each.get("verbs") or ()):
+                        yield group["metadata"].get("name", ""), version["version"], each
