@@ -24,6 +24,14 @@ def split_key(key: str) -> tuple[str | None, str]:
     return (namespace if slash else None), name
 
 
+def newest(seen: Json | None, answered: Json | None) -> Json | None:
+    """Of two states of one object the later; resourceVersions of one resource grow."""
+    if seen is None or answered is None:
+        return seen or answered
+    later = int(answered["metadata"]["resourceVersion"]) > int(seen["metadata"]["resourceVersion"])
+    return answered if later else seen
+
+
 class Store:
     def __init__(self) -> None:
         self._objects: dict[str, Json] = {}
@@ -58,6 +66,11 @@ class Store:
         for name in self._index_fns:
             self._enter(name, key, obj)
         return old
+
+    def put_answer(self, answered: Json) -> None:
+        """Remember what a write answered, unless the watch has told of a later state before the answer came."""
+        if newest(self.get(key_of(answered)), answered) is answered:
+            self.put(answered)
 
     def drop(self, key: str) -> Json | None:
         old = self._objects.pop(key, None)

@@ -114,11 +114,3 @@ class Guest:
         if self.relay is not None:
             relay, self.relay = self.relay, None
             await relay.close()
-
-
-def newest(seen: Json | None, answered: Json | None) -> Json | None:
-    """Of two states of one object the later; resourceVersions of one resource grow."""
-    if seen is None or answered is None:
-        return seen or answered
-    later = int(answered["metadata"]["resourceVersion"]) > int(seen["metadata"]["resourceVersion"])
-    return answered if later else seen

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from virt_handler.adapters.guest import Guest, newest
+from virt_handler.adapters.guest import Guest
 from virt_handler.adapters.records import Records
 from virt_handler.adapters.session import nobody_listens
 from virt_handler.adapters.sockets import SocketFinder
@@ -17,7 +17,7 @@ from virt_handler.plan.steps import Guard, Launcher, Observed
 from virt_model import labels
 from virt_model.runner import runner_of
 from virt_runtime.clock import Clock, rfc3339
-from virt_runtime.store import Store
+from virt_runtime.store import Store, newest
 
 Json = dict[str, Any]
 BY_UID, BY_VMI = "uid", "vmi"

@@ -83,14 +83,14 @@ class Cluster:
         """What the API server made of an apply, before the watch tells."""
         if hash_of(applied) and not contains(applied, wanted):
             self._settled[ref] = hash_of(applied)
-        self._store(ref).put(applied)
+        self._store(ref).put_answer(applied)
 
     def kubevirt(self, ref: Ref) -> Json | None:
         return self._kubevirts.get(f"{ref.namespace}/{ref.name}")
 
     def remember_kubevirt(self, raw: Json) -> None:
         if self._kubevirts.get(key_of(raw)) is not None:
-            self._kubevirts.put(raw)
+            self._kubevirts.put_answer(raw)
 
     def managed(self, ref: Ref) -> Json | None:
         return self._store(ref).get(f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name)

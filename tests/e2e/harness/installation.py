@@ -37,10 +37,12 @@ def edit(cluster: Cluster, **change: Any) -> Result:
 def put_back(cluster: Cluster) -> Iterator[None]:
     """Whatever is set within, the spec is afterwards what it was, and in effect."""
     before = spec(cluster)
-    yield
-    change = [{"op": "replace", "path": "/spec", "value": before}]
-    cluster.kubectl("-n", NAMESPACE, "patch", "kubevirt", "kubevirt", "--type=json", "-p", json.dumps(change))
-    settled(cluster)
+    try:
+        yield
+    finally:
+        change = [{"op": "replace", "path": "/spec", "value": before}]
+        cluster.kubectl("-n", NAMESPACE, "patch", "kubevirt", "kubevirt", "--type=json", "-p", json.dumps(change))
+        settled(cluster)
 
 
 def settled(cluster: Cluster) -> None:
