@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +25,14 @@ from virt_model.migration_way import DISKS, LIBVIRT, LOOPBACK, MEMORY
 
 AUTHORITY = trustme.CA()
 HOST = "127.0.0.1"
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """One test at a time on this machine: a way's ports on loopback are always the same."""
+    with (Path(tempfile.gettempdir()) / "podvirt-test-migration-ways").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def name_of(node: str) -> str:
