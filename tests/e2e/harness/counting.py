@@ -64,8 +64,10 @@ class Counting:
             copies = processes.guests(f"{self.namespace}_{self.name}")
             if len(copies) != 1:
                 raise LookupError(f"{len(copies)} processes hold the guest")
-            pods = [pod for pod in self.launchers(uid) if pod["status"]["phase"] == "Running"]
-            counted = self.ticks(pods[0]["metadata"]["name"]) if len(pods) == 1 else []
+            here = vmi["status"]["nodeName"]  # a pod on a node that has died is Running for ever
+            alive = [pod for pod in self.launchers(uid) if pod["status"]["phase"] == "Running"]
+            pods = [pod["metadata"]["name"] for pod in alive if pod["spec"]["nodeName"] == here]
+            counted = self.ticks(pods[0]) if len(pods) == 1 else []
             return uid if counted and counted[-1] > after else None
 
         return until(f"the guest counts beyond {after} in one place", probe, seconds, every=0.5)
@@ -91,13 +93,14 @@ class Counting:
         twice = sorted({number for number in numbers if numbers.count(number) > 1})
         assert not twice, f"counted twice: {twice}"
 
-    def migrate(self, **annotations: str) -> str:
-        """Ask for a migration; gives its name."""
+    def migrate(self, to: str = "", **annotations: str) -> str:
+        """Ask for a migration, to that node if one is named; gives the migration's name."""
         name = f"move-{uuid.uuid4().hex[:5]}"
         metadata = {"name": name, "namespace": self.namespace, "annotations": annotations}
+        selector = {"addedNodeSelector": {"kubernetes.io/hostname": to}} if to else {}
         self.cluster.create(
             {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstanceMigration", "metadata": metadata,
-             "spec": {"vmiName": self.name}}
+             "spec": {"vmiName": self.name, **selector}}
         )  # fmt: skip
         return name
 
