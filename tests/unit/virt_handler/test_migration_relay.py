@@ -181,6 +181,7 @@ def test_a_connection_does_not_wait_for_the_silent_for_ever() -> None:
         idle, every, probes, longest = (connection.getsockopt(socket.IPPROTO_TCP, each) for each in options)
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert idle + every * (probes - 1) <= longest / 1000 == SILENT_SECONDS < 30, "libvirt gives up after 30 s"
+        assert idle == every == 2, "a way that is good again just before the end must be noticed"
 
 
 @pytest.mark.parametrize("told", [move, plain], ids=["TLS", "plain"])
