@@ -48,6 +48,7 @@ class Reason(enum.StrEnum):
     STARTING = "starting"
     MIGRATION = "migration"
     IO_ERROR = "ioerror"
+    POSTCOPY = "postcopy"
     POSTCOPY_FAILED = "postcopyfailed"
     SHUTDOWN = "shutdown"
     DESTROYED = "destroyed"
@@ -144,21 +145,27 @@ class DiskReport(Message, frozen=True, kw_only=True):
 
 
 class MigrationStage(enum.StrEnum):
-    """How far a migration has come, as this launcher sees it. The first four are a target's, the others a source's."""
+    """How far a migration has come, as this launcher sees it. The first five are a target's, the others a source's;
+    `SWITCHED` is both's."""
 
     WAITING = "waiting"
     """Files and the receiving libvirtd are ready."""
     ARRIVING = "arriving"
     """The domain is there and fills."""
+    FETCHING = "fetching"
+    """It was let run here before all of its memory has come."""
     RECEIVED = "received"
-    """The whole guest stands here, paused, and waits for `take_over`."""
+    """The whole guest is here, paused unless it was let run before, and waits for `take_over`."""
     TAKEN = "taken"
     """The guest is this launcher's, as if it had been started here."""
     SENDING = "sending"
+    SWITCHED = "switched"
+    """Post-copy: at the source the guest can never run again, only its memory is needed; at the target it stands and
+    could run, fetching what it lacks."""
     SENT = "sent"
     """The guest has left: the domain here has ended, with the reason `migrated`."""
     FAILED = "failed"
-    """At a source the guest goes on; at a target nothing is left of it."""
+    """At a source the guest goes on; one that had been switched is lost. At a target nothing is left of it."""
 
 
 class MigrationReport(Message, frozen=True, kw_only=True):
@@ -183,6 +190,8 @@ class MigrationReport(Message, frozen=True, kw_only=True):
     """How long the guest would stand still if it switched now, as QEMU expects."""
     standing: bool = False
     """The guest was made to stand still, so that the rest can be sent."""
+    post_copy: bool = False
+    """At a source: the guest was switched before all of its memory had been sent."""
 
 
 class PanicReport(Message, frozen=True, kw_only=True):
@@ -261,6 +270,8 @@ class MigrateRequest(Message, frozen=True, kw_only=True):
     """Seconds without the remaining data becoming less; 0 is for ever."""
     allow_workload_disruption: bool = False
     """When `completion_timeout` is over, make the guest stand still and wait as long again, instead of giving up."""
+    allow_post_copy: bool = False
+    """Where the guest would be made to stand still, switch it instead: it runs at the target while the rest comes."""
 
 
 class TakeOverRequest(Message, frozen=True, kw_only=True):

@@ -56,7 +56,7 @@ def _equip(launcher: Launcher, identity: Identity, root: EmbedRoot, ovmf_dir: st
     from virt_launcher.adapters.receiver import Receiver, Tell
 
     def receiver(tell: Tell) -> Receiver:
-        return Receiver(paths.receiver_dir(), root.path, identity.domain, tell)
+        return Receiver(paths.receiver_dir(), root.path, identity.domain, paths.qemu_events(identity.uid), tell)
 
     root.prepare()
     hypervisor = Hypervisor(root.uri, paths.qemu_events(identity.uid), launcher.changed)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -70,16 +71,26 @@ def _and_wait(context: click.Context, vm: str, ask: Callable[[], None]) -> None:
 
 def _force(context: click.Context, vm: str, *, dry_run: bool) -> None:
     from virt_model.labels import FORCE_COMPLETE
+    from virt_runtime.errors import NotFound
     from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCE_MIGRATIONS as MIGRATIONS
+    from virt_runtime.resources import VIRTUAL_MACHINE_INSTANCES
+    from virtctl.plan.migration import may_switch
+
+    told = f"VM {vm} stands still until it has migrated"
 
     async def mark(kube: KubeClient, migration: Json) -> None:
+        nonlocal told
+        with contextlib.suppress(NotFound):
+            vmi = await kube.get(VIRTUAL_MACHINE_INSTANCES, migration["namespace"], vm)
+            if may_switch(vmi, migration["uid"]):
+                told = f"VM {vm} goes on at its new node at once, while the rest of its memory is fetched"
         marked = {"metadata": {"uid": migration["uid"], "annotations": {FORCE_COMPLETE: ""}}}
         await kube.merge_patch(MIGRATIONS, migration["namespace"], migration["name"], marked)
 
     missing = f"Found no migration to complete for {vm}: start one with virtctl migrate {vm}"
     failed = f"Error completing migration of VirtualMachine {vm}"
     _with_the_one_under_way(context, vm, mark, missing, failed, dry_run=dry_run)
-    click.echo(f"VM {vm} stands still until it has migrated")
+    click.echo(told)
 
 
 def _with_the_one_under_way(

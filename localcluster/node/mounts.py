@@ -10,7 +10,10 @@ from typing import Any
 from localcluster.render.places import CNI_CONFIG, ETC, RUN
 from localcluster.shell import CommandFailed, run
 
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "kmsg", "fuse", "net/tun", "vhost-net", "vhost-vsock")
+DEVICES = (
+    "null", "zero", "full", "random", "urandom", "tty", "kmsg", "fuse",
+    "net/tun", "userfaultfd", "vhost-net", "vhost-vsock",
+)  # fmt: skip
 DEVICES_IN = ("loop*", "vfio/*", "dri/*", "nvidia*", "infiniband/*")
 LINKS = {
     "fd": "/proc/self/fd",

@@ -66,8 +66,6 @@ def test_a_migration_is_refused_too(cluster: Cluster, namespace: str) -> None:
     [
         ("migrations.kubevirt.io", "MigrationPolicy", {"selectors": {}, "bandwidthPerMigration": "-1Mi"},
          "spec.bandwidthPerMigration: must not be negative"),
-        ("migrations.kubevirt.io", "MigrationPolicy", {"selectors": {}, "allowPostCopy": True},
-         "spec.allowPostCopy: post-copy migration: not supported yet"),
         ("podvirt.io", "Maintenance", {"nodeName": "node1", "deadline": "soon"}, "spec.deadline"),
         ("podvirt.io", "Maintenance", {"nodeName": ""}, "spec.nodeName"),
     ],

@@ -45,6 +45,8 @@ def _done(world: World, said: str, node: int) -> World:
         return world
     index = agent.of
     launcher = world.launchers[index]
+    if launcher.stage in (Stage.FETCHING, Stage.RECEIVED):
+        return world  # it runs, but is not the launcher's own yet
     here = launcher.stands or (launcher.stage == Stage.SENDING and launcher.domain in ("running", "paused"))
     if not agent.connected or not launcher.alive or not here:
         return world

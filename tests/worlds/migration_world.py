@@ -3,8 +3,9 @@
 The agents decide by the product's own code: `plan.guest.plan`, the patches it writes and the rules of the runner. What
 is played here is the rest: caches that lag, agents that die between two actions, launchers that die, a connection
 that breaks at any moment, writes whose answer is lost, nodes that are cut off from the API or from each other, and
-libvirt, which at the source either ends its guest (`migration_ends`) or resumes it. Users pause and unpause the guest
-meanwhile (`migration_users`). When a migration is over, virt-controller may hand over the next one, to the other node.
+libvirt, which at the source either ends its guest (`migration_ends`) or resumes it, or switches it before all of its
+memory is there: post-copy. Users pause and unpause the guest meanwhile (`migration_users`). When a migration is over,
+virt-controller may hand over the next one, to the other node.
 
 The launcher with index i is in the pod that the i-th migration made; 0 is in the VMI's first one.
 """
@@ -28,6 +29,7 @@ from virt_controller.plan.migration_world import Migration as Job
 from virt_handler.plan import guest, migration_role, steps
 from virt_handler.plan.domain import Domain, Migration, Stage
 from virt_handler.plan.patch import runner_guard, runner_patch, status_patch
+from virt_launcher.plan import departure
 from virt_launcher.plan.ending import Ending
 from virt_model import labels, names
 from virt_model.migration_settings import MigrationSettings
@@ -66,6 +68,7 @@ class Launcher(NamedTuple):
     ending: Ending | None = None  # of a guest that leaves: what QEMU itself has said
     decided: bool = False  # libvirt knows that it has moved, and ends it here
     moved: bool = False  # the launcher says so
+    switched: bool = False  # what is here was to run elsewhere while it is fetched
 
     @property
     def gone(self) -> bool:
@@ -74,8 +77,8 @@ class Launcher(NamedTuple):
     @property
     def stands(self) -> bool:
         """The guest is here and runs, or would if its user let it."""
-        arrives = self.stage in (Stage.ARRIVING, Stage.RECEIVED)
-        paused = self.domain == "paused" and self.held and not arrives
+        arrives = self.stage in (Stage.ARRIVING, Stage.SWITCHED, Stage.RECEIVED)
+        paused = self.domain == "paused" and self.held and not arrives and not self.switched
         return self.alive and not self.gone and (self.domain == "running" or paused)
 
 
@@ -104,6 +107,7 @@ class Budget(NamedTuple):
     cuts: int = 0
     losses: int = 0  # of the answer to a write
     moves: int = 0  # after the first one
+    switches: int = 0  # to post-copy
     users: tuple[str, ...] = ()  # each of these is said once, in any order and at the same time
 
 
@@ -231,16 +235,21 @@ def _matters(cache: str, node: int, known: int | None, pods: tuple[tuple[int, bo
 
 def _domain(launcher: Launcher, index: int) -> Domain:
     moving = launcher.stage in (Stage.SENDING, Stage.RECEIVED, Stage.ARRIVING)
+    split = "postcopyfailed" if launcher.stage == Stage.FAILED else "postcopy"
     reason = {
         "shutoff": "migrated" if launcher.moved else "destroyed",
-        "paused": "migration" if moving else "user",
+        "paused": split if launcher.switched else "migration" if moving else "user",
         "crashed": "crashed",
     }
-    domain = Domain(status=launcher.domain, reason=reason.get(launcher.domain, ""), held=launcher.held)
+    status = "absent" if launcher.stage == Stage.FETCHING else launcher.domain  # not the launcher's own yet
+    domain = Domain(status=status, reason=reason.get(status, ""), held=launcher.held)
     if not launcher.stage:
         return domain
     job = f"job-{launcher.job or index}"
-    told = Migration(migration_uid=job, stage=Stage(launcher.stage), aborted=launcher.aborted, error="it broke")
+    told = Migration(
+        migration_uid=job, stage=Stage(launcher.stage), aborted=launcher.aborted, post_copy=launcher.switched,
+        error="it broke",
+    )  # fmt: skip
     return msgspec.structs.replace(domain, migration=told)
 
 
@@ -366,6 +375,8 @@ def _tell_launcher(world: World, node: int, action: steps.Action, job: str) -> W
             return world.launcher(index, **begun, ending=migration_ends.begins(launcher))
         case steps.AbortMigration() if launcher.stage == Stage.SENDING and not _arrived(world):
             return _resumed(world, index).launcher(index, aborted=True)
+        case steps.TakeOver(paused=False) if launcher.stage == Stage.SWITCHED:
+            return world.launcher(index, stage=Stage.FETCHING.value, domain="running")
         case steps.TakeOver(paused=paused) if launcher.stage == Stage.RECEIVED:
             domain = "paused" if paused else "running"
             return world.launcher(index, stage=Stage.TAKEN.value, domain=domain, held=paused)
@@ -413,23 +424,49 @@ def _way(world: World) -> Iterator[Edge[World]]:
             stopped = world.launcher(source, domain="paused", ending=migration_ends.arrived(here.ending))
             yield Edge("all of it has arrived", stopped.launcher(target, stage="received", held=False), own=True)
     if sending:
-        yield from migration_ends.steps(world, _arrived(world))
+        yield from migration_ends.steps(world, there.alive and there.stage == Stage.RECEIVED)
+    yield from _post_copy(world, open_)
     if sending and migration_ends.undecided(here) and (not there.alive or there.stage == Stage.FAILED or not open_):
         yield Edge("the way is broken", _resumed(world, source), own=True)
-    arrived = there.alive and there.stage in (Stage.WAITING, Stage.ARRIVING, Stage.RECEIVED)
-    gave_up = here.stage == Stage.FAILED and here.job == target
-    if arrived and (gave_up or (there.stage == Stage.ARRIVING and not here.alive)):
+    arrived = there.alive and there.stage in (Stage.WAITING, Stage.RECEIVED)
+    fills = there.alive and there.stage in (Stage.ARRIVING, Stage.SWITCHED, Stage.FETCHING)
+    gave_up = here.stage == Stage.FAILED and here.job == target and not (here.switched and arrived)
+    if (arrived and gave_up) or (fills and (gave_up or not here.alive or here.domain == "crashed")):
         yield Edge("the target gives up", world.launcher(target, stage="failed", domain="absent"), own=True)
+
+
+def _post_copy(world: World, open_: bool) -> Iterator[Edge[World]]:
+    """QEMU has the target ready first, and the source hears of it; until then the source would go on after a break."""
+    source, target = world.source, world.target
+    here, there = world.launchers[source], world.launchers[target]
+    if not (here.alive and here.job == target):
+        return
+    if here.stage == Stage.SENDING and there.alive and open_:
+        if there.stage == Stage.ARRIVING and world.budget.switches:
+            standing = world.launcher(source, domain="paused").launcher(target, stage="switched", held=False)
+            yield Edge("time is up, and the target could run", standing.spent("switches"), own=False)
+        if there.stage == Stage.SWITCHED:
+            yield Edge("the source hears of it", world.launcher(source, stage="switched", switched=True), own=True)
+    if here.stage != Stage.SWITCHED:
+        return
+    if there.alive and open_ and there.stage in (Stage.SWITCHED, Stage.FETCHING):
+        yield Edge("the rest has arrived", world.launcher(target, stage="received"), own=True)
+    if there.alive and there.stage in (Stage.RECEIVED, Stage.TAKEN):
+        yield Edge("the source ends", world.launcher(source, stage="sent", domain="shutoff", moved=True), own=True)
+    if not there.alive or there.stage == Stage.FAILED or not open_:
+        yield Edge("the way is broken", _resumed(world, source), own=True)
 
 
 def _arrived(world: World) -> bool:
     there = world.launchers[world.target]
-    return there.alive and there.stage == Stage.RECEIVED
+    return there.alive and there.stage in (Stage.SWITCHED, Stage.RECEIVED)
 
 
 def _resumed(world: World, source: int) -> World:
-    """The guest stays; its launcher sees to it that it does what its user wants."""
+    """The guest stays; its launcher sees to it that it does what its user wants, unless it was switched."""
     here = world.launchers[source]
+    if not departure.goes_on(switched=here.switched):
+        return world.launcher(source, stage=Stage.FAILED.value)._replace(lost=True)
     assert here.ending is not None
     if _arrived(world):
         world = world.launcher(world.target, past=True)
@@ -449,7 +486,9 @@ def _faults(world: World) -> Iterator[Edge[World]]:
         if budget.guests and launcher.alive and launcher.domain in ("running", "paused"):
             dead = _guest_died(world, index).spent("guests")
             yield Edge(f"the guest in launcher {index} dies", dead, own=False)
-    if budget.breaks and migration_ends.undecided(world.launchers[world.source]):
+    source = world.launchers[world.source]
+    breaks = migration_ends.undecided(source) or (source.alive and source.stage == Stage.SWITCHED)
+    if budget.breaks and breaks:
         yield Edge("the connection breaks", _resumed(world, world.source).spent("breaks"), own=False)
     if budget.aborts and (asked := _aborted(world.api)) != world.api:
         yield Edge("an abort is asked for", world._replace(api=asked).spent("aborts"), own=False)
@@ -465,11 +504,13 @@ def _faults(world: World) -> Iterator[Edge[World]]:
 def _guest_died(world: World, index: int) -> World:
     """QEMU has: what arrives is a failed arrival, what leaves a failed departure."""
     launcher, lost = world.launchers[index], world._replace(lost=True)
-    if launcher.stage in (Stage.ARRIVING, Stage.RECEIVED):
+    if launcher.stage in (Stage.ARRIVING, Stage.FETCHING, Stage.RECEIVED) or (
+        launcher.stage == Stage.SWITCHED and not launcher.switched
+    ):
         return lost.launcher(index, stage=Stage.FAILED.value, domain="absent")
     if launcher.decided and launcher.ending is not None and launcher.stage == Stage.SENDING:
         return lost.launcher(index, ending=migration_ends.gone(launcher.ending))
-    stage = Stage.FAILED.value if launcher.stage == Stage.SENDING else launcher.stage
+    stage = Stage.FAILED.value if launcher.stage in (Stage.SENDING, Stage.SWITCHED) else launcher.stage
     return lost.launcher(index, stage=stage, domain="crashed")
 
 

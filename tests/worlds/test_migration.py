@@ -12,9 +12,10 @@ import pytest
 from tests.worlds import migration_world
 from tests.worlds.migration_world import Budget, World, begin, edges, forget_decisions, never_two, well_ended
 from tests.worlds.search import Broken, Laws, Report, search, walk
-from virt_handler.plan import migration_role, migration_source, migration_target, status
+from virt_handler.plan import migration_role, migration_source, migration_target, post_copy, status
 from virt_handler.plan.migration_role import Role
 from virt_handler.plan.steps import HandOver, Launcher, Observed, Plan, TakeOver
+from virt_launcher.plan import departure
 from virt_launcher.plan.ending import Ending
 
 WORLDS = {
@@ -32,6 +33,19 @@ WORLDS = {
     "an answer is lost": Budget(losses=1, agents=1),
     "a cut": Budget(cuts=1),
     "a cut, an agent dies": Budget(cuts=1, agents=1),
+    "post-copy": Budget(switches=1),
+    "post-copy, agents die": Budget(switches=1, agents=2),
+    "post-copy, launchers die": Budget(switches=1, launchers=2),
+    "post-copy, a launcher and an agent die": Budget(switches=1, launchers=1, agents=1),
+    "post-copy, a guest dies": Budget(switches=1, guests=1, agents=1),
+    "post-copy, the connection breaks": Budget(switches=1, breaks=1, agents=1),
+    "post-copy, an abort": Budget(switches=1, aborts=1, breaks=1),
+    "post-copy, paused and unpaused": Budget(switches=1, users=("pause", "unpause")),
+    "post-copy, paused, a break": Budget(switches=1, users=("pause",), breaks=1),
+    "post-copy, an answer is lost": Budget(switches=1, losses=1, agents=1),
+    "post-copy, a cut": Budget(switches=1, cuts=1, agents=1),
+    "post-copy, there and back": Budget(switches=1, moves=1),
+    "post-copy, there and back, a launcher dies": Budget(switches=1, moves=1, launchers=1),
     "there and back": Budget(moves=1),
     "there and back, an agent dies": Budget(moves=1, agents=1),
     "there and back, a launcher dies": Budget(moves=1, launchers=1),
@@ -126,6 +140,17 @@ def _believes_what_stands(listed: Any, domain: Any, now: str) -> Any:
     return listed if domain.switching or domain.over else SHOWN(listed, domain, now)
 
 
+def _hands_over_at_the_start(seen: Observed) -> Plan | None:
+    """As if it were enough that the target could run."""
+    domain = seen.domain
+    standing = domain is not None and domain.reason == "migration" and domain.alive
+    return Plan((HandOver(seen.vmi["status"]),)) if standing and seen.vmi else SOURCE(seen)
+
+
+def _goes_on_after_the_switch(*, switched: bool) -> bool:
+    return True
+
+
 SHOWN = status._paused_shown
 ROLE, SOURCE, TAKE = migration_role.role_of, migration_source.plan, migration_target.take
 # fmt: off
@@ -147,6 +172,22 @@ MUTANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     ),
     "the end of a guest that has just come is not told": (
         migration_target, "lost", lambda seen: False, "a guest dies",
+    ),
+    "post-copy: the target resumes before it is the runner": (
+        migration_role, "role_of", _takes_at_once, "post-copy",
+    ),
+    "post-copy: the source hands over before it knows that it cannot go on": (
+        migration_source, "plan", _hands_over_at_the_start, "post-copy, the connection breaks",
+    ),
+    "post-copy: the source goes on after the switch": (
+        departure, "goes_on", _goes_on_after_the_switch, "post-copy, the connection breaks",
+    ),
+    "post-copy: what is still needed is ended": (post_copy, "needed_here", lambda seen: False, "post-copy"),
+    "post-copy: a break is taken for a migration that failed": (
+        post_copy, "lost", lambda seen: "", "post-copy, the connection breaks",
+    ),
+    "post-copy: the end of what fetches its memory is not told": (
+        migration_target, "lost", lambda seen: False, "post-copy, a guest dies",
     ),
     "a break is not told": (migration_source, "_failed", _never_fails, "the connection breaks"),
     "a target that died is not told": (migration_target, "_failed", _never_fails, "a launcher dies"),

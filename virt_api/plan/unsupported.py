@@ -100,10 +100,7 @@ VM: tuple[Row, ...] = (
     Row("runStrategy", "receiving a migration from another cluster", ("WaitAsReceiver",)),
 )
 
-POLICY: tuple[Row, ...] = (
-    Row("allowPostCopy", "post-copy migration"),
-    Row("experimental", "migration settings under trial"),
-)
+POLICY: tuple[Row, ...] = (Row("experimental", "migration settings under trial"),)
 ANNOTATIONS: tuple[Row, ...] = (
     Row("hooks.kubevirt.io/hookSidecars", "hook sidecars"),
     Row(labels.IGNITION_DATA, "Ignition"),

@@ -10,6 +10,8 @@ from virt_handler.plan.domain import Domain, Stage
 from virt_handler.plan.steps import Network, Relay
 
 Json = dict[str, Any]
+NOT_OURS = (Stage.WAITING, Stage.ARRIVING, Stage.SWITCHED, Stage.FETCHING, Stage.RECEIVED)
+"""Stages of a migration in which the guest is not, or not any more, the launcher's own."""
 FIRST_RETRY, LONGEST_RETRY = 2.0, 30.0
 FIRST_RESUME_WAIT, LONGEST_RESUME_WAIT = 5.0, 180.0
 
@@ -65,7 +67,7 @@ class Guest:
     def runs_here(self) -> bool:
         """Whether what the launcher here runs is the guest, not one that has come and waits for its turn."""
         migration = self.domain.migration if self.domain is not None else None
-        return migration is None or migration.stage not in (Stage.WAITING, Stage.ARRIVING, Stage.RECEIVED)
+        return migration is None or migration.stage not in NOT_OURS
 
     @property
     def network(self) -> Network:

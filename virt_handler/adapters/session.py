@@ -149,7 +149,7 @@ def _migration_of(report: MigrationReport | None) -> Migration | None:
         return None
     return Migration(
         migration_uid=report.migration_uid, stage=Stage(report.stage.value), error=report.error, aborted=report.aborted,
-        standing=report.standing, progress=_progress_of(report),
+        standing=report.standing, post_copy=report.post_copy, progress=_progress_of(report),
     )  # fmt: skip
 
 

@@ -36,9 +36,11 @@ class Stage(StrEnum):
 
     WAITING = "waiting"  # target: ready, nothing has come
     ARRIVING = "arriving"  # target: the domain is there, its memory is coming
-    RECEIVED = "received"  # target: all of it is there, and stands still
+    FETCHING = "fetching"  # target, post-copy: it was let run, and the rest of its memory is coming
+    RECEIVED = "received"  # target: all of it is there, and stands still unless it was let run before
     TAKEN = "taken"  # target: it was let run
     SENDING = "sending"
+    SWITCHED = "switched"  # post-copy. Source: the guest can never run here again. Target: it stands, and could run
     SENT = "sent"  # source: the domain has ended here
     FAILED = "failed"
 
@@ -53,6 +55,8 @@ class Migration(Struct, frozen=True, kw_only=True):
     """It failed because it was given up."""
     standing: bool = False
     """At the source: the guest was made to stand still, so that it gets done."""
+    post_copy: bool = False
+    """At the source: the guest was switched before all of its memory had been sent."""
     progress: Progress | None = None
     """At the source, once libvirt knows of some."""
 
@@ -124,9 +128,10 @@ class Domain(Struct, frozen=True, kw_only=True):
     @property
     def switching(self) -> bool:
         """It stands still at the end of a migration, which says nothing of whether its user had paused it."""
-        if self.migration is None or self.migration.stage not in (Stage.SENDING, Stage.SENT):
+        if self.migration is None or self.migration.stage not in (Stage.SENDING, Stage.SWITCHED, Stage.SENT):
             return False
-        return self.reason == "migration" or self.status not in (DomainStatus.RUNNING, DomainStatus.PAUSED)
+        moved = self.reason in ("migration", "postcopy")
+        return moved or self.status not in (DomainStatus.RUNNING, DomainStatus.PAUSED)
 
     @property
     def alive(self) -> bool:

@@ -4,6 +4,7 @@
  ───────────────────────────────────────────  ──────────────────────────────────────────────────────────────
  VMI not known, its pod is here               ask the API for it
  VMI proven gone                              kill, dismiss the launcher, forget
+ it runs elsewhere, its memory is still here  –
  VMI final, or the guest has moved away       kill what still runs, dismiss the launcher, forget
  a migration comes, goes or begins            see migration_target, migration_source
  launcher proven dead                         hear from the kubelet how, for 3 s; the phase its last report asked for,
@@ -24,7 +25,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from virt_handler.plan import guard, guest_agent, migration_source, migration_target, status, sudden_end
+from virt_handler.plan import (
+    guard,
+    guest_agent,
+    migration_source,
+    migration_status,
+    migration_target,
+    post_copy,
+    status,
+    sudden_end,
+)
 from virt_handler.plan.domain import Domain, acpi_on, grace_seconds, phase_asked_for
 from virt_handler.plan.migration_role import Role
 from virt_handler.plan.steps import (
@@ -63,6 +73,8 @@ def plan(seen: Observed) -> Plan:
     if seen.vmi is None:
         return _without_vmi(seen)
     phase = _phase(seen.vmi)
+    if not phase.final and seen.role is Role.LEFT and post_copy.needed_here(seen):
+        return NOTHING
     if phase.final or seen.role is Role.LEFT:
         return _wind_up(seen)
     if (moving := _moving(seen)) is not None:
@@ -74,9 +86,10 @@ def plan(seen: Observed) -> Plan:
         return Plan((Forget(),))
     if seen.launcher is not Launcher.CONNECTED or seen.domain is None:
         return _connect(seen, phase)
-    if seen.domain.over or (seen.role is Role.TAKING and migration_target.lost(seen)):
+    lost = post_copy.lost(seen) or (seen.role is Role.TAKING and migration_target.lost(seen))
+    if seen.domain.over or lost:
         return _record_end(seen, phase)
-    if _must_stop(seen):
+    if seen.must_stop:
         return _stop(seen)
     return _run(seen, phase)
 
@@ -109,16 +122,6 @@ def _silent(seen: Observed) -> bool:
 
 def _phase(vmi: Json) -> Phase:
     return Phase((vmi.get("status") or {}).get("phase") or "")
-
-
-def _must_stop(seen: Observed) -> bool:
-    assert seen.vmi is not None and seen.domain is not None
-    pod = seen.pod or {}
-    return (
-        "deletionTimestamp" in seen.vmi["metadata"]
-        or "deletionTimestamp" in pod.get("metadata", {})
-        or seen.domain.marked_for_graceful_shutdown
-    )
 
 
 def _without_vmi(seen: Observed) -> Plan:
@@ -154,8 +157,19 @@ def _record_end(seen: Observed, phase: Phase) -> Plan:
     died = (Tell("Warning", "LauncherFailed", sudden_end.cause(seen.pod)),) if _died(seen) else ()
     panicked = _panicked(seen.domain)
     told = (*dismissal, *died, *panicked, crashed) if end is Phase.FAILED else (*dismissal, stopped)
+    if why := post_copy.lost(seen):
+        return _record_loss(seen, why, told)
     ended = status.with_readiness(status.ended(seen.vmi, end, seen.wall), seen.pod, seen.wall)
     return Plan((WriteStatus(ended), *told))
+
+
+def _record_loss(seen: Observed, why: str, told: tuple[Action, ...]) -> Plan:
+    """The guest's memory was on two nodes, and a part of it is gone: with the guest its migration is over."""
+    assert seen.vmi is not None
+    vmi = {**seen.vmi, "status": migration_status.lost(seen.vmi, why, seen.wall)}
+    ended = status.with_readiness(status.ended(vmi, Phase.FAILED, seen.wall), seen.pod, seen.wall)
+    over = (migration_status.OVER_LABELS, migration_status.OVER_ANNOTATIONS)
+    return Plan((WriteStatus(ended, *over), *told, Tell("Warning", migration_status.POST_COPY_FAILED, why)))
 
 
 def _panicked(domain: Domain | None) -> tuple[Action, ...]:
@@ -171,7 +185,7 @@ def _died(seen: Observed) -> bool:
 
 def _stop(seen: Observed) -> Plan:
     assert seen.vmi is not None and seen.domain is not None
-    if not seen.domain.alive:
+    if not seen.domain.alive and not post_copy.runs_ahead(seen):
         return NOTHING if seen.dismissed else Plan((Dismiss(),))
     if seen.killed:
         return NOTHING

@@ -34,6 +34,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     completion_timeout: int
     progress_timeout: int
     allow_workload_disruption: bool
+    allow_post_copy: bool
 
 
 def terms(vmi: Json, move: Move, cpus: int) -> Terms:
@@ -49,6 +50,7 @@ def terms(vmi: Json, move: Move, cpus: int) -> Terms:
         completion_timeout=completion_seconds(vmi, settings),
         progress_timeout=int(settings.get("progressTimeout") or DEFAULT_TIMEOUT),
         allow_workload_disruption=bool(settings.get("allowWorkloadDisruption")),
+        allow_post_copy=bool(settings.get("allowPostCopy")),
     )
 
 

@@ -4,11 +4,13 @@ situation                                     what is done
 ────────────────────────────────────────────  ─────────────────────────────────────────────────────────────
 guest ended here by having moved              hand over
 launcher proven dead                          like any dead launcher: its guest may have gone on after a break
+it is switched: post-copy                     hand over; from then on see `post_copy`
+it was switched, and that broke               None: it is the guest's end
 the move failed, or was given up              say so; the guest goes on here
 the target does not listen yet                –
 not begun                                     open the way, start stamp, then tell the launcher: in this order
 an abort is asked for                         give it up
-its end is asked for, whatever it costs       let the guest stand still
+its end is asked for, whatever it costs       let the guest stand still, or be switched
 the guest stands still for it                 say so
 it goes on                                    now and then, say how far it has come
 """
@@ -19,8 +21,8 @@ from typing import Final
 
 from msgspec import structs
 
-from virt_handler.plan import migration_status, status
-from virt_handler.plan.domain import Migration, Stage
+from virt_handler.plan import migration_status, post_copy, status
+from virt_handler.plan.domain import Domain, Migration, Stage
 from virt_handler.plan.migration_role import Move, move_of
 from virt_handler.plan.steps import (
     AbortMigration,
@@ -46,13 +48,15 @@ def plan(seen: Observed) -> Plan | None:
     assert seen.vmi is not None
     move = move_of(seen.vmi)
     assert move is not None
-    domain = seen.domain
+    domain, report = seen.domain, _report(seen, move)
     if domain is not None and domain.over:
-        told = (status.handed_over(seen.vmi, domain, seen.wall), migration_status.frozen_until(domain))
-        return Plan((HandOver(*told),)) if domain.migrated else None
+        return _hand_over(seen, domain, report) if domain.migrated else None
     if seen.launcher is not Launcher.CONNECTED or domain is None or not domain.alive:
         return None
-    report = domain.migration if domain.migration and domain.migration.migration_uid == move.uid else None
+    if report is not None and report.stage is Stage.SWITCHED:
+        return _hand_over(seen, domain, report)
+    if post_copy.lost(seen):
+        return None
     if report is not None and report.stage is Stage.FAILED:
         return _failed(seen, move, ABORTED if report.aborted else _why(seen, report), aborted=report.aborted)
     if report is None:
@@ -60,6 +64,21 @@ def plan(seen: Observed) -> Plan | None:
     if move.abort_requested:
         return _give_up(seen, move, report)
     return _stand_still(seen, move, report) or _show_progress(seen, move, report)
+
+
+def _report(seen: Observed, move: Move) -> Migration | None:
+    """What the launcher says of this migration."""
+    report = seen.domain.migration if seen.domain is not None else None
+    return report if report is not None and report.migration_uid == move.uid else None
+
+
+def _hand_over(seen: Observed, domain: Domain, report: Migration | None) -> Plan:
+    """The guest has ended here, or can never run here again."""
+    assert seen.vmi is not None
+    told = status.handed_over(seen.vmi, domain, seen.wall)
+    if report is not None and report.post_copy:
+        told = migration_status.switched(told)
+    return Plan((HandOver(told, migration_status.frozen_until(domain)),))
 
 
 def _begin(seen: Observed, move: Move) -> Plan | None:
@@ -95,7 +114,7 @@ def _stand_still(seen: Observed, move: Move, report: Migration) -> Plan | None:
     assert seen.vmi is not None
     if report.stage is not Stage.SENDING:
         return None
-    if not report.standing:
+    if not report.standing:  # nor switched, or the stage would be another one
         return Plan((CompleteMigration(),)) if move.forced and seen.retry_at <= seen.now else None
     if move.mode == migration_status.STANDING:
         return None

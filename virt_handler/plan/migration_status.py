@@ -2,10 +2,15 @@
 
 target: listening ─► detected ─► received                      ─► landed ─► completed
 source:              started                  (or failed)     ─► runner handed over
+
+post-copy
+target: listening ─► detected                           ─► fetching ─► landed ─► completed
+source:              started     ─► runner handed over
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from virt_handler.plan.domain import Domain
@@ -13,8 +18,12 @@ from virt_model import labels, migration_progress
 from virt_model.seen import seconds
 
 Json = dict[str, Any]
-PRE_COPY, STANDING = "PreCopy", "Paused"
-"""How the guest is while its memory is sent: it runs, or stands still."""
+Addresses = Mapping[str, tuple[str, ...]]
+"""Network name to the pod's addresses of it, in the order to show."""
+PRE_COPY, STANDING, POST_COPY = "PreCopy", "Paused", "PostCopy"
+"""How the guest is while its memory is sent: it runs at the source, stands still, or runs at the target."""
+POST_COPY_FAILED: Final = "PostcopyFailed"
+"""The reason of what is told of a guest that was lost because its memory was on two nodes."""
 OVER_LABELS: Final = {labels.MIGRATION_TARGET_NODE_NAME: None}
 OVER_ANNOTATIONS: Final = {migration_progress.ANNOTATION: None, labels.FORCE_COMPLETE: None, labels.UNFREEZE_AT: None}
 """What goes in the write that says that a migration is over."""
@@ -47,6 +56,29 @@ def detected(vmi: Json) -> Json:
 
 def received(vmi: Json, now: str) -> Json:
     return _with(_of(vmi), targetNodeDomainDetected=True, targetNodeDomainReadyTimestamp=now)
+
+
+def switched(status: Json) -> Json:
+    """`status` is what the next node must know."""
+    return _with(status, mode=POST_COPY)
+
+
+def fetching(vmi: Json, node: str, addresses: Addresses, now: str) -> Json:
+    """The guest runs here, and clients shall find it; the rest of its memory is coming."""
+    status = _of(vmi)
+    here = [_reached_at(entry, addresses.get(entry.get("name", ""), ())) for entry in status.get("interfaces") or ()]
+    moved = {**status, "nodeName": node, **({"interfaces": here} if here else {})}
+    return _with(moved, targetNodeDomainDetected=True, targetNodeDomainReadyTimestamp=now)
+
+
+def _reached_at(entry: Json, addresses: tuple[str, ...]) -> Json:
+    return {**entry, "ipAddress": addresses[0], "ipAddresses": list(addresses)} if addresses else entry
+
+
+def lost(vmi: Json, why: str, now: str) -> Json:
+    """The guest's memory was on two nodes, and one part of it is gone."""
+    told = failed(vmi, f"{POST_COPY_FAILED}: {why}", now, aborted=False)
+    return {**told, "reason": POST_COPY_FAILED}
 
 
 def landed(status: Json, node: str, image: str, now: str) -> Json:

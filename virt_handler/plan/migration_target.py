@@ -6,11 +6,13 @@ no connection                                 connect, once there is a socket
 launcher dead or something else does not      say that the migration failed; once it has begun, the source does
 work, nothing begun
 network, watchdog, launcher, way not ready    these, in this order; then say where we listen
-the guest arrives, has arrived                say so; it stands still
+the guest arrives, is switched, has arrived   say so; it stands still
 
 after (TAKING)
 ────────────────────────────────────────────
-it has arrived                                let it run
+it is switched: post-copy                     let it run, unless its user had paused it: then all of it may come first
+it runs and fetches its memory                say where it runs; if it is to end: None, like any guest
+it has arrived                                let it run; it is the launcher's from then on
 it runs                                       node, addresses and end stamp; in the next write, that it is over
 it is not there                               None: like any guest whose launcher has failed
 """
@@ -79,7 +81,7 @@ def _arriving(seen: Observed, move: Move, stage: Stage) -> Plan:
     assert seen.vmi is not None
     if stage is Stage.RECEIVED and not move.received:
         return Plan((WriteStatus(migration_status.received(seen.vmi, seen.wall)),))
-    if stage is Stage.ARRIVING and not move.detected:
+    if stage in (Stage.ARRIVING, Stage.SWITCHED) and not move.detected:
         return Plan((WriteStatus(migration_status.detected(seen.vmi)),))
     return NOTHING  # what failed here is told by the source, which decides
 
@@ -101,11 +103,13 @@ def take(seen: Observed) -> Plan | None:
         return None
     report = seen.domain.migration
     stage = report.stage if report is not None and report.migration_uid == move.uid else None
-    if stage is Stage.ARRIVING:
+    if stage is Stage.ARRIVING or (stage is Stage.SWITCHED and _paused_by_user(seen)):
         return NOTHING
-    if stage is Stage.RECEIVED:
+    if stage in (Stage.SWITCHED, Stage.RECEIVED):
         left = migration_status.unfreeze_after(seen.vmi, seen.wall)
         return guard.before_it_comes(seen) or Plan((TakeOver(_paused_by_user(seen), left),))
+    if stage is Stage.FETCHING:
+        return _fetching(seen)
     if stage is not Stage.TAKEN:
         return None
     if not seen.domain.alive:
@@ -120,6 +124,17 @@ def take(seen: Observed) -> Plan | None:
         return Plan((WriteStatus(landed, named, guard.mark(seen)), told))
     over = (migration_status.OVER_LABELS, migration_status.OVER_ANNOTATIONS)
     return Plan((WriteStatus(migration_status.completed(seen.vmi), *over),))
+
+
+def _fetching(seen: Observed) -> Plan | None:
+    assert seen.vmi is not None
+    if seen.must_stop:
+        return None
+    if (seen.vmi.get("status") or {}).get("nodeName") == seen.node:
+        return NOTHING
+    here = migration_status.fetching(seen.vmi, seen.node, seen.addresses, seen.wall)
+    told = Tell("Normal", "Migrating", f"The guest runs at {seen.node} and fetches the rest of its memory.")
+    return Plan((WriteStatus(here, {labels.NODE_NAME: seen.node}, guard.mark(seen)), told))
 
 
 def lost(seen: Observed) -> bool:

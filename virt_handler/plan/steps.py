@@ -85,6 +85,12 @@ class Observed(Struct, frozen=True, kw_only=True):
     now: float
     wall: str
 
+    @property
+    def must_stop(self) -> bool:
+        """The guest is to end: the VMI or its pod is being deleted, or the pod stops."""
+        deleted = any("deletionTimestamp" in (each or {}).get("metadata", {}) for each in (self.vmi, self.pod))
+        return deleted or (self.domain is not None and self.domain.marked_for_graceful_shutdown)
+
 
 class Ask(Struct, frozen=True, tag=True):
     """Read the VMI from the API."""

@@ -23,6 +23,7 @@ TELL_SECONDS = 2.5
 MAX_ERROR = 2048
 PATIENCE = 5.0
 """Seconds that a second wish to stand still waits for the first."""
+SPLIT = (libvirt.VIR_DOMAIN_PAUSED_POSTCOPY, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)
 UNLIMITED_MIB = (1 << 63) // (1 << 20) - 1
 """The largest bandwidth that libvirt takes, in MiB a second."""
 
@@ -34,18 +35,18 @@ class Departure:
     """
 
     def __init__(
-        self,
-        domain: libvirt.virDomain,
-        request: MigrateRequest,
-        tell: Callable[[MigrationReport], None],
-        events: QemuEvents,
-    ) -> None:
+        self, domain: libvirt.virDomain, request: MigrateRequest, tell: Callable[[MigrationReport], None],
+        events: QemuEvents, settle: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        """`settle()` lets a guest that stays do what its user wants, and says whether it can."""
         self._domain, self._request, self._tell, self._events = domain, request, tell, events
+        self._settle = settle
         self._report = MigrationReport(stage=MigrationStage.SENDING, migration_uid=request.migration_uid)
         self._over = threading.Event()
         self._look_now = threading.Event()
-        self._aborted = False
+        self._aborted = self._switching = False
         self._asked_to_stand = OneAtATime(PATIENCE)
+        self._switched = threading.Event()
         self._ending = threading.Lock()  # a guest is made to stand before the end, and then let go on, or not at all
         self._saying = threading.Lock()
         self._why = ""
@@ -67,6 +68,11 @@ class Departure:
         return self._over.is_set()
 
     @property
+    def has_switched(self) -> bool:
+        """The guest can never run here again, though its memory is still here."""
+        return self._report.post_copy
+
+    @property
     def counters(self) -> dict[str, int]:
         """libvirt's numbers of the job when last seen, named `migration.<libvirt's name>`; none once it is over."""
         return {} if self.over else self._counters
@@ -77,27 +83,54 @@ class Departure:
         self._look_now.set()
 
     def complete(self) -> None:
-        """Let the guest stand still and send what is left as fast as it goes. Raises LauncherRefused."""
+        """Disturb the guest so that it gets done, and send what is left as fast as it goes. Raises LauncherRefused."""
         with self._asked_to_stand():
             try:
                 self._domain.migrateSetMaxSpeed(UNLIMITED_MIB)
-                self._stand_still()
+                if self._request.allow_post_copy:
+                    self._domain.migrateSetMaxSpeed(UNLIMITED_MIB, libvirt.VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY)
+                self._disturb()
+                if self._switching:
+                    self._switched.wait(PATIENCE)
             except libvirt.libvirtError as error:
-                raise LauncherRefused(f"the guest cannot be made to stand still: {told(error)}") from error
+                raise LauncherRefused(f"the guest cannot be disturbed: {told(error)}") from error
+
+    def switched(self) -> None:
+        """libvirt says that QEMU has made the target the place where the guest can run, and this one never again."""
+        with self._ending:
+            if not self.over:
+                self._say(stage=MigrationStage.SWITCHED, post_copy=True)
+        self._switched.set()
+        log("the guest is switched: from now on it runs at the target or nowhere", migration=self.uid)
 
     def _move(self) -> None:
         error = self._attempt()
+        split = error is not None and (self.has_switched or self._is_split())
         with self._ending:
             self._over.set()
         self._look_now.set()
         self._events.close()
+        self._switched.set()
         if error is None:
             log("the guest has left", migration=self.uid)
             self._say(stage=MigrationStage.SENT, **self._progress)
             return
-        reason = departure.ABORTED if self._aborted else self._why or error
-        warn(f"the guest stays here: {reason}")
-        self._say(stage=MigrationStage.FAILED, error=reason[:MAX_ERROR], aborted=self._aborted, **self._progress)
+        if departure.goes_on(switched=split) and not self._settle():
+            split = self._switching  # QEMU went further than libvirt saw
+        aborted = self._aborted and not split
+        reason = departure.ABORTED if aborted else self._why or error
+        warn(f"the guest is lost: {reason}" if split else f"the guest stays here: {reason}")
+        self._say(
+            stage=MigrationStage.FAILED, error=reason[:MAX_ERROR], aborted=aborted, post_copy=split, **self._progress
+        )  # fmt: skip
+
+    def _is_split(self) -> bool:
+        """libvirt's event of the switch may still be on its way."""
+        try:
+            number, why = self._domain.state()
+        except libvirt.libvirtError:
+            return False  # it has ended: nobody can take it for one that stays
+        return number == libvirt.VIR_DOMAIN_PAUSED and why in SPLIT
 
     def _attempt(self) -> str | None:
         """None when libvirt says that the guest has left, else what it says."""
@@ -129,15 +162,24 @@ class Departure:
                 if now - told_at >= TELL_SECONDS:
                     self._say(**seen)
                     told_at = now
-            if departure.stands_still(self._request, progress, now):
+            if departure.overdue(self._request, progress, now):
                 with contextlib.suppress(libvirt.libvirtError):  # then it is tried again
-                    self._stand_still()
-            progress = msgspec.structs.replace(progress, standing=self._report.standing)
+                    self._disturb()
+            progress = msgspec.structs.replace(progress, standing=self._report.standing, switching=self._switching)
             self._why = self._why or departure.given_up(self._request, progress, now)
-            if self._aborted or self._why:
+            if (self._aborted or self._why) and not self._switching:
                 with contextlib.suppress(libvirt.libvirtError):  # not begun yet, or over
                     self._domain.abortJob()
                 self._over.wait(POLL_SECONDS)
+
+    def _disturb(self) -> None:
+        """Raises libvirtError."""
+        if not self._request.allow_post_copy:
+            self._stand_still()
+        elif not self._switching:
+            self._domain.migrateStartPostCopy()
+            self._switching = True
+            log("the guest is to be switched", migration=self.uid)
 
     def _stand_still(self) -> None:
         """Stop the vCPUs; who hears that the guest stays lets them run again. Raises libvirtError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +20,6 @@ from virt_ipc.messages import (
     DomainStats,
     MigrateRequest,
     MigrationReport,
-    MigrationStage,
     PanicReport,
     Reason,
     Status,
@@ -28,10 +28,12 @@ from virt_launcher.adapters import domains, event_loop, stats, words
 from virt_launcher.adapters.departure import Departure
 from virt_launcher.adapters.dirty_rate import DirtyRate
 from virt_launcher.adapters.guest_agent import GuestAgent
-from virt_launcher.adapters.log import log
+from virt_launcher.adapters.log import log, warn
 from virt_launcher.adapters.qemu_events import QemuEvents
 from virt_launcher.plan import alias, departure, panic
 
+SWITCHED = (libvirt.VIR_DOMAIN_EVENT_SUSPENDED, libvirt.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
+SETTLE_SECONDS, AGAIN_SECONDS = 10.0, 0.2
 PANICKED = "GUEST_PANICKED"
 """QEMU's own event: libvirt's says that it happened, and not what the guest told."""
 
@@ -92,18 +94,14 @@ class Hypervisor:
         if self._domain is None or self._end is not None:
             raise LauncherRefused("no guest runs")
 
-        def told(report: MigrationReport) -> None:
-            if report.stage is MigrationStage.FAILED:
-                self._settle()
-            tell(report)
-
         with self._beginning:
-            self._departure = Departure(self._domain, request, told, QemuEvents(self._qemu_events, self._has_moved))
+            events = QemuEvents(self._qemu_events, self._has_moved)
+            self._departure = Departure(self._domain, request, tell, events, self._settle)
         return self._departure
 
     def _take(self, domain: libvirt.virDomain, held: bool) -> DomainReport:
         with self._lock:
-            self._domain, self._end, self._killed = domain, None, False
+            self._domain, self._end, self._killed, self._departure = domain, None, False, None
             self._agent = GuestAgent(domain, self._agent_said)
             self._dirty_rate = DirtyRate(domain)
             self._report = msgspec.structs.replace(domains.first_report(domain), held=held)
@@ -145,12 +143,28 @@ class Hypervisor:
         with self._lock:
             if self._domain is None or self._end is not None:
                 raise LauncherRefused("no guest runs")
+            if self._departure is not None and self._departure.has_switched:
+                raise LauncherRefused("the guest runs at another node by now")
             self._set(held=held)
 
-    def _settle(self) -> None:
-        """The guest stays here after all, and runs or stands as libvirt likes: make it what its user wants."""
-        with contextlib.suppress(LauncherRefused):
-            self._act(lambda domain: domain.suspend() if self._report.held else domain.resume())
+    def _settle(self) -> bool:
+        """The guest stays here after all, and runs or stands as libvirt likes: make it what its user wants.
+
+        False where QEMU does not let it run any more: what broke off as it was switched has nowhere to go on.
+        """
+        until = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < until:
+            try:
+                self._act(lambda domain: domain.suspend() if self._report.held else domain.resume())
+            except LauncherRefused as refusal:
+                warn(f"the guest that stays is not as it shall be: {refusal}")
+            else:
+                return True
+            self._look()
+            if self._report.status is (Status.PAUSED if self._report.held else Status.RUNNING):
+                return True
+            time.sleep(AGAIN_SECONDS)
+        return False
 
     def reset(self) -> None:
         """Press the reset button. Raises LauncherRefused."""
@@ -268,8 +282,18 @@ class Hypervisor:
             self._ended(words.END.get(detail, Reason.UNKNOWN))
             return
         self._look()
+        if (event, detail) == SWITCHED and self._departure is not None:
+            self._departure.switched()
+        self._ends_if_switched()
         if event == libvirt.VIR_DOMAIN_EVENT_RESUMED and self._report.reason is not Reason.IO_ERROR:
             self._set(paused_on_volume="", paused_on_no_space=False)  # else the disk has failed again since
+
+    def _ends_if_switched(self) -> None:
+        """What was switched may run elsewhere: whatever lets it run here, it ends."""
+        departed = self._departure is not None and self._departure.has_switched
+        if departed and self._report.status is Status.RUNNING:
+            warn("a guest that was switched runs here: it is ended")
+            threading.Thread(target=self.kill, name="end", daemon=True).start()
 
     def _on_reboot(self, _conn: object, _dom: object, _opaque: object) -> None:
         self._set(guest_rebooted=self._report.guest_rebooted + 1)

@@ -16,7 +16,11 @@ from virt_launcher.plan.departure import ABORTED
 from virt_launcher.plan.life import Arrival
 
 COMING = (MigrationStage.WAITING, MigrationStage.ARRIVING)
-_ARRIVAL = {MigrationStage.ARRIVING: Arrival.UNDER_WAY, MigrationStage.RECEIVED: Arrival.COMPLETE}
+_ARRIVAL = {
+    MigrationStage.ARRIVING: Arrival.UNDER_WAY,
+    MigrationStage.SWITCHED: Arrival.COMPLETE,
+    MigrationStage.RECEIVED: Arrival.COMPLETE,
+}
 MAX_ERROR = 2048
 
 
@@ -29,6 +33,8 @@ class Arriving(Protocol):
     def state_dir(self) -> str: ...
     def open(self) -> None: ...
     def resume(self) -> None: ...
+    def run_ahead(self) -> None: ...
+    def press(self) -> None: ...
     def destroy(self) -> None: ...
     def close(self) -> None: ...
 
@@ -86,16 +92,20 @@ class Moves:
         self._arrival = arrival
         log("ready to receive", migration=migration_uid)
 
-    def take_over(self, machine: Mover, domain: str, adopt_state: Callable[[str, str], None], *, paused: bool) -> None:
-        """Let the guest that was received run, and make it this launcher's own. May be repeated.
+    def take_over(self, machine: Mover, domain: str, adopt_state: Callable[[str, str], None], *, paused: bool) -> bool:
+        """Let the guest that was received run, and make it this launcher's own; whether it is. May be repeated.
 
-        What cannot be adopted has failed for good: it dies with this launcher. Raises LauncherRefused.
+        One whose memory is still coming only runs: it is asked for again when all of it is here. What cannot be adopted
+        has failed for good: it dies with this launcher. Raises LauncherRefused.
         """
         arrival, known = self._arrival, self._report
         if arrival is None or known is None:
             raise LauncherRefused("no guest was received")
         if known.stage is MigrationStage.TAKEN:
-            return
+            return True
+        if known.stage in (MigrationStage.SWITCHED, MigrationStage.FETCHING):
+            self._run_ahead(arrival, paused=paused)
+            return False
         if known.stage is not MigrationStage.RECEIVED:
             raise LauncherRefused(f"no guest was received: the migration is {known.stage}. {known.error}".strip())
         began = time.monotonic()
@@ -114,6 +124,23 @@ class Moves:
             raise LauncherRefused(why) from error
         self._say(msgspec.structs.replace(known, stage=MigrationStage.TAKEN))
         log("guest taken over", resume_s=_ms(resumed - began), adopt_s=_ms(time.monotonic() - resumed))
+        return True
+
+    def _run_ahead(self, arrival: Arriving, *, paused: bool) -> None:
+        """The rest may arrive at any moment: what was said of that stands."""
+        assert self._report is not None
+        if paused or self._report.stage is not MigrationStage.SWITCHED:
+            return
+        arrival.run_ahead()
+        with self._lock:
+            if self._report.stage is MigrationStage.SWITCHED:
+                self._say(msgspec.structs.replace(self._report, stage=MigrationStage.FETCHING))
+        log("the guest runs, and fetches the rest of its memory")
+
+    def press(self) -> None:
+        """The power button of a guest that runs here already while it arrives; of others, nothing."""
+        if self._arrival is not None and self._report is not None and self._report.stage is MigrationStage.FETCHING:
+            self._arrival.press()
 
     def depart(self, machine: Mover, request: MigrateRequest) -> None:
         """Begin to send the guest away; nothing where that was begun before. Raises LauncherRefused."""
@@ -147,6 +174,8 @@ class Moves:
         with self._lock:
             known = self._report
             if known is None or known.stage in (MigrationStage.TAKEN, MigrationStage.FAILED):
+                return
+            if stage is MigrationStage.SWITCHED and known.stage not in COMING:
                 return
             self._arriving(_ARRIVAL.get(stage, Arrival.NONE))
             self._say(msgspec.structs.replace(known, stage=stage, error=error[:MAX_ERROR]))

@@ -163,7 +163,10 @@ class Launcher(AgentCalls):
 
     def shutdown(self, request: Empty) -> Empty:
         """Press the power button."""
-        return self._act(lambda machine: machine.shutdown()) if self.life.stage is Stage.ALIVE else Empty()
+        if self.life.stage is Stage.ALIVE:
+            return self._act(lambda machine: machine.shutdown())
+        self._moves.press()
+        return Empty()
 
     def kill(self, request: Empty) -> Empty:
         """End the guest; where there is none yet there shall be none."""
@@ -231,8 +234,9 @@ class Launcher(AgentCalls):
         with self._syncing:
             if self._machine is None:
                 raise LauncherRefused("no guest was received")
-            self._moves.take_over(self._machine, self._identity.domain, self._root.adopt, paused=request.paused)
-            if self._received is not None:
+            name = self._identity.domain
+            taken = self._moves.take_over(self._machine, name, self._root.adopt, paused=request.paused)
+            if taken and self._received is not None:
                 self._machine.let_in(self._received.credentials)
                 self._received = None  # once: a take-over may be repeated
             if request.unfreeze_after:

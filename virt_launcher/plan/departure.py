@@ -38,10 +38,14 @@ class Terms(Protocol):
     def progress_timeout(self) -> float: ...
     @property
     def allow_workload_disruption(self) -> bool: ...
+    @property
+    def allow_post_copy(self) -> bool: ...
 
 
-ALWAYS = ("PEER2PEER", "LIVE", "PAUSED")
-"""PAUSED: the guest stands still at the target until it is taken over there."""
+ALWAYS = ("PEER2PEER", "LIVE")
+STAYS_PAUSED, MAY_SWITCH = "PAUSED", "POSTCOPY"
+"""Either the guest stands still at the target until it is taken over there, or it may go to post-copy: libvirt takes no
+request for both. The target makes it stand still in any case: see `plan.remote`."""
 
 
 def local_disks(xml: str) -> list[str]:
@@ -61,6 +65,7 @@ def flags(request: Terms, disks: list[str]) -> list[str]:
     """Names of libvirt's flags, without their prefix `VIR_MIGRATE_`."""
     return [
         *ALWAYS,
+        MAY_SWITCH if request.allow_post_copy else STAYS_PAUSED,
         *(["NON_SHARED_INC"] if disks else []),
         *(["UNSAFE"] if request.unsafe else []),
         *(["AUTO_CONVERGE"] if request.auto_converge else []),
@@ -83,6 +88,8 @@ def parameters(request: Terms, disks: list[str]) -> dict[str, object]:
         chosen |= {"migrate_disks": disks, "disks_uri": f"tcp://{LOOPBACK}:{request.disks_port}"}
     if request.bandwidth:
         chosen["bandwidth"] = max(1, request.bandwidth >> 20)  # MiB a second
+        if request.allow_post_copy:
+            chosen["bandwidth.postcopy"] = chosen["bandwidth"]  # pages that the guest waits for go at once all the same
     if request.connections > 1:
         chosen["parallel.connections"] = request.connections
     return chosen
@@ -147,6 +154,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     least_at: float = 0.0
     standing: bool = False
     """The guest stands still already, so that the rest can be sent."""
+    switching: bool = False
+    """It is being switched to post-copy: nothing can be taken back."""
 
     def seen(self, remaining: int, now: float) -> Progress:
         """With one more look at what remains."""
@@ -155,15 +164,27 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         return self
 
 
-def stands_still(request: Terms, progress: Progress, now: float) -> bool:
-    """Whether the guest shall be made to stand still, because it changes its memory faster than that is sent."""
+def goes_on(*, switched: bool) -> bool:
+    """Whether a guest that has not left may be let run here.
+
+    One that was switched may have run at the target since: what is left here is the past, and lacks nothing but an end.
+    """
+    return not switched
+
+
+def overdue(request: Terms, progress: Progress, now: float) -> bool:
+    """Whether the guest shall be disturbed, because it changes its memory faster than that is sent: it is switched to
+    post-copy where it may be, else made to stand still."""
     late = 0 < request.completion_timeout < now - progress.began
-    return late and request.allow_workload_disruption and not progress.standing
+    return late and request.allow_workload_disruption and not (progress.standing or progress.switching)
 
 
 def given_up(request: Terms, progress: Progress, now: float) -> str:
     """Why the guest shall stay after all; empty while there is hope."""
-    patience = request.completion_timeout * (2 if progress.standing else 1)
+    if progress.switching:
+        return ""
+    tries_to_switch = request.allow_post_copy and request.allow_workload_disruption
+    patience = request.completion_timeout * (2 if progress.standing or tries_to_switch else 1)
     if patience and now - progress.began > patience:
         return f"Live migration is not completed after {patience:.0f} seconds and has been aborted"
     moved_at = progress.began if progress.least is None else progress.least_at

@@ -246,7 +246,6 @@ def _migration_network(spec: Json) -> list[Cause]:
 UNSUPPORTED: tuple[tuple[str, ...], ...] = (
     ("workloadUpdateStrategy", "workloadUpdateMethods"),
     ("synchronizationPort",),
-    ("configuration", "migrations", "allowPostCopy"),
     ("configuration", "migrations", "experimental"),
     ("configuration", "mediatedDevicesConfiguration"),
     ("configuration", "permittedHostDevices"),

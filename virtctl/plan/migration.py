@@ -20,6 +20,13 @@ def over(migration: Json) -> bool:
     return phase_of(migration) in ("Succeeded", "Failed")
 
 
+def may_switch(vmi: Json, migration_uid: str) -> bool:
+    """Whether the migration under way may go to post-copy."""
+    state = (vmi.get("status") or {}).get("migrationState") or {}
+    allowed = (state.get("migrationConfiguration") or {}).get("allowPostCopy")
+    return state.get("migrationUid") == migration_uid and bool(allowed)
+
+
 def failure(migration: Json, vmi: Json | None, told: str) -> str:
     """One line of why it failed; `told` is what the migration's last Event says, "" where it is not known."""
     uid = migration["metadata"]["uid"]

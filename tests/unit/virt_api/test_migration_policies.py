@@ -16,7 +16,7 @@ def changed(**spec: Any) -> dict[str, Any]:
 
 
 def test_a_policy_is_accepted() -> None:
-    assert admit("migrationpolicies", changed(completionTimeoutPerGiB=0, allowPostCopy=False))[0] == 201
+    assert admit("migrationpolicies", changed(completionTimeoutPerGiB=0, allowPostCopy=True))[0] == 201
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,6 @@ def test_a_policy_is_accepted() -> None:
         ({"completionTimeoutPerGiB": -1}, "completionTimeoutPerGiB", "must not be negative"),
         ({"bandwidthPerMigration": "-1Mi"}, "bandwidthPerMigration", "must not be negative"),
         ({"bandwidthPerMigration": -5}, "bandwidthPerMigration", "must not be negative"),
-        ({"allowPostCopy": True}, "allowPostCopy", "post-copy migration: not supported yet"),
         ({"experimental": {}}, "experimental", "migration settings under trial: not supported yet"),
     ],
 )  # fmt: skip
@@ -42,7 +41,7 @@ def test_nonsense_is_left_to_the_schema(spec: Any) -> None:
 
 
 def test_an_old_policy_can_still_be_labelled() -> None:
-    old = changed(allowPostCopy=True)
+    old = changed(experimental={})
     new = {**old, "metadata": {"name": "p", "labels": {"a": "b"}}}
     assert ask("/migration-policy-validate-create", new, old)["allowed"]
-    assert not ask("/migration-policy-validate-create", changed(allowPostCopy=True), POLICY)["allowed"]
+    assert not ask("/migration-policy-validate-create", changed(experimental={}), POLICY)["allowed"]

@@ -11,7 +11,19 @@ from virt_handler.plan import guest, migration_request, migration_status, status
 from virt_handler.plan.domain import Domain, Migration, Nic, Stage
 from virt_handler.plan.guest_agent import Agent
 from virt_handler.plan.migration_role import Role, move_of, pod_here, role_of
-from virt_handler.plan.steps import CompleteMigration, HandOver, Launcher, Network, Observed, Relay, Tell, WriteStatus
+from virt_handler.plan.steps import (
+    CompleteMigration,
+    HandOver,
+    Kill,
+    Launcher,
+    Network,
+    Observed,
+    Relay,
+    Signal,
+    TakeOver,
+    Tell,
+    WriteStatus,
+)
 from virt_model import labels, migration_progress, names
 from virt_model.migration_progress import Progress, encoded
 from virt_model.runner import ANNOTATION
@@ -295,3 +307,80 @@ def test_standing_still_is_told_once() -> None:
     assert isinstance(told, Tell) and told.message == "The guest stands still until it has moved."
     again = guest.plan(leaving(force="job", standing=True, mode="Paused")).actions
     assert CompleteMigration() not in again and told not in again
+
+
+def switched(role: Role, here: Json, stage: Stage, runner: str = "2:pod-b", **more: Any) -> Observed:
+    """A guest that was switched to post-copy, seen from one side."""
+    moving = vmi(runner, startTimestamp="T", mode="PostCopy", targetDirectMigrationNodePorts={"1": 0})
+    moving["status"]["interfaces"] = [{"name": "default", "ipAddress": "10.0.0.1", "mac": "02:00"}]
+    told = Migration(
+        migration_uid="job", stage=stage, post_copy=role in (Role.SOURCE, Role.LEFT), error="no more pages"
+    )
+    domain = Domain(status="absent" if role is Role.TAKING else "paused", reason="postcopy", migration=told)
+    return Observed(
+        vmi=moving, pod=here, role=role, node="a" if here is FIRST else "b", launcher=Launcher.CONNECTED, domain=domain,
+        network=Network.READY, addresses={"default": ("10.0.0.2", "fd00::2")}, now=0.0, wall="T", **more,
+    )  # fmt: skip
+
+
+def test_a_switched_guest_is_handed_over_and_its_memory_kept() -> None:
+    (action,) = guest.plan(switched(Role.SOURCE, FIRST, Stage.SWITCHED, runner="")).actions
+    assert isinstance(action, HandOver) and action.status["migrationState"]["mode"] == "PostCopy"
+    kept = switched(Role.LEFT, FIRST, Stage.SWITCHED)
+    assert guest.plan(kept).actions == ()
+    assert kept.vmi is not None
+    over = {**kept.vmi, "status": {**kept.vmi["status"], "phase": "Failed"}}
+    for ended in (msgspec.structs.replace(kept, vmi=over), switched(Role.LEFT, FIRST, Stage.FAILED)):
+        assert isinstance(guest.plan(ended).actions[-1], Kill)
+
+
+def test_it_is_shown_at_the_target_while_it_fetches_its_memory() -> None:
+    assert guest.plan(switched(Role.TAKING, TARGET, Stage.SWITCHED)).actions == (TakeOver(paused=False),)
+    fetching = switched(Role.TAKING, TARGET, Stage.FETCHING)
+    write, _ = guest.plan(fetching).actions
+    assert isinstance(write, WriteStatus) and write.labels == {labels.NODE_NAME: "b"}
+    state = write.status["migrationState"]
+    assert state["targetNodeDomainReadyTimestamp"] == "T" and "endTimestamp" not in state
+    (nic,) = write.status["interfaces"]
+    assert (nic["ipAddress"], nic["ipAddresses"], nic["mac"]) == ("10.0.0.2", ["10.0.0.2", "fd00::2"], "02:00")
+    assert fetching.vmi is not None
+    shown = msgspec.structs.replace(fetching, vmi={**fetching.vmi, "status": write.status})
+    assert guest.plan(shown).actions == ()
+    deleted = {**fetching.vmi, "metadata": {**fetching.vmi["metadata"], "deletionTimestamp": "T"}}
+    assert guest.plan(msgspec.structs.replace(shown, vmi=deleted)).actions[0] == Signal()
+
+
+def test_a_guest_that_its_user_paused_is_not_let_run_ahead() -> None:
+    waits = switched(Role.TAKING, TARGET, Stage.SWITCHED)
+    assert waits.vmi is not None
+    waits.vmi["status"]["conditions"] = [{"type": "Paused", "status": "True", "reason": "PausedByUser"}]
+    assert guest.plan(waits).actions == ()
+    whole = switched(Role.TAKING, TARGET, Stage.RECEIVED)
+    assert whole.vmi is not None
+    whole.vmi["status"]["conditions"] = waits.vmi["status"]["conditions"]
+    assert guest.plan(whole).actions == (TakeOver(paused=True),)
+
+
+@pytest.mark.parametrize(
+    ("role", "here", "runner", "why"),
+    [
+        (Role.SOURCE, FIRST, "", "no more pages"),
+        (Role.TAKING, TARGET, "2:pod-b", "no more pages"),
+    ],
+)
+def test_a_guest_whose_memory_is_split_is_lost_with_either_side(role: Role, here: Json, runner: str, why: str) -> None:
+    seen = switched(role, here, Stage.FAILED, runner)
+    write, *told = guest.plan(seen).actions
+    assert isinstance(write, WriteStatus)
+    assert (write.status["phase"], write.status["reason"]) == ("Failed", "PostcopyFailed")
+    state = write.status["migrationState"]
+    assert (state["completed"], state["failed"], state["failureReason"]) == (True, True, f"PostcopyFailed: {why}")
+    assert told[-1] == Tell("Warning", "PostcopyFailed", why)
+
+
+def test_a_dead_target_is_the_end_of_a_guest_that_was_switched() -> None:
+    seen = msgspec.structs.replace(switched(Role.TAKING, TARGET, Stage.FETCHING), launcher=Launcher.DEAD)
+    write = guest.plan(seen).actions[0]
+    assert (
+        isinstance(write, WriteStatus) and "launcher of the target" in write.status["migrationState"]["failureReason"]
+    )

@@ -106,6 +106,11 @@ def test_what_cannot_run_a_guest_is_offered_nought_times() -> None:
     assert offers(7, True, lambda _device: True)[0].count == 7
 
 
+def test_whoever_gets_a_device_can_serve_page_faults_where_the_kernel_lets_it() -> None:
+    assert {each.besides for each in offers(7, True, lambda _device: True)} == {("/dev/userfaultfd",)}
+    assert {each.besides for each in offers(7, True, lambda device: device != "/dev/userfaultfd")} == {()}
+
+
 def test_messages_are_protobuf() -> None:
     """Field by field as the kubelet's own encoder writes them."""
     assert device_messages.register_request("k.sock", "d/kvm") == b"\n\x07v1beta1\x12\x06k.sock\x1a\x05d/kvm"

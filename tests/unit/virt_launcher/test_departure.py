@@ -26,7 +26,10 @@ def test_what_can_be_written_in_the_pod_is_copied() -> None:
 def test_the_plain_case_tells_libvirt_no_more_than_the_way() -> None:
     assert departure.destination(REQUEST) == "qemu+tcp://127.0.0.2:40123/session"
     assert departure.flags(REQUEST, []) == ["PEER2PEER", "LIVE", "PAUSED"]
-    assert departure.parameters(REQUEST, []) == {"migrate_uri": "tcp://127.0.0.2:49152", "listen_address": "127.0.0.2"}
+    assert departure.parameters(REQUEST, []) == {
+        "migrate_uri": "tcp://127.0.0.2:49152",
+        "listen_address": "127.0.0.2",
+    }
 
 
 def test_every_choice_reaches_libvirt() -> None:
@@ -81,12 +84,12 @@ def test_the_attempt_is_given_up_when_what_remains_never_becomes_less() -> None:
 def test_a_guest_that_may_be_disturbed_stands_still_when_the_time_is_over_and_gets_as_much_again() -> None:
     request = replace(REQUEST, completion_timeout=150.0, allow_workload_disruption=True)
     progress = departure.Progress(began=100.0)
-    assert not departure.stands_still(request, progress, 250.0)
-    assert departure.stands_still(request, progress, 250.1)
-    assert not departure.stands_still(replace(request, allow_workload_disruption=False), progress, 250.1)
-    assert not departure.stands_still(replace(request, completion_timeout=0.0), progress, 1e9)
+    assert not departure.overdue(request, progress, 250.0)
+    assert departure.overdue(request, progress, 250.1)
+    assert not departure.overdue(replace(request, allow_workload_disruption=False), progress, 250.1)
+    assert not departure.overdue(replace(request, completion_timeout=0.0), progress, 1e9)
     standing = replace(progress, standing=True)
-    assert not departure.stands_still(request, standing, 250.1)
+    assert not departure.overdue(request, standing, 250.1)
     assert departure.given_up(request, standing, 400.0) == ""
     assert "not completed after 300 seconds" in departure.given_up(request, standing, 400.1)
 
@@ -110,3 +113,20 @@ def test_rates_are_bytes_and_downtime_is_what_qemu_expects() -> None:
 def test_the_outcome_tells_what_libvirt_knows_and_no_more() -> None:
     stats = {"operation": 5, "time_elapsed": 1800, "downtime": 62, "data_processed": 7 << 20, "memory_bps": 9}
     assert departure.outcome(stats) == {"total_ms": 1800, "downtime_ms": 62, "sent_bytes": 7 << 20}
+
+
+def test_a_guest_that_may_be_switched_is_and_then_nothing_is_taken_back() -> None:
+    request = replace(
+        REQUEST, completion_timeout=150.0, progress_timeout=10.0, allow_workload_disruption=True, allow_post_copy=True,
+        bandwidth=64 << 20,
+    )  # fmt: skip
+    assert departure.flags(request, []) == ["PEER2PEER", "LIVE", "POSTCOPY"], "libvirt takes no PAUSED beside it"
+    told = departure.parameters(request, [])
+    assert (told["bandwidth"], told["bandwidth.postcopy"]) == (64, 64)
+    progress = departure.Progress(began=100.0).seen(500, 249.0)
+    assert departure.overdue(request, progress, 250.1)
+    assert departure.given_up(request, progress, 250.1) == "", "it is tried again"
+    switching = replace(progress, switching=True)
+    assert not departure.overdue(request, switching, 1e9)
+    assert departure.given_up(request, switching, 1e9) == ""
+    assert departure.goes_on(switched=False) and not departure.goes_on(switched=True)

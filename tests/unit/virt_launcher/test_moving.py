@@ -130,7 +130,7 @@ def _pump(one: socket.socket, other: socket.socket, goes_on: Callable[[bytes], b
 
 @pytest.fixture
 def relay(receiving: Path) -> Iterator[Relay]:
-    made = Relay(f"{receiving}/libvirt-sock")
+    made = Relay(f"{receiving}/gate-sock")
     yield made
     made.close()
 
@@ -147,7 +147,7 @@ def test_a_disk_that_libvirt_is_not_sure_of_goes_along_when_it_is_overridden(
     disk.write_bytes(bytes(1 << 20))
     there, here = Stages(), Stages()
     embedded.hypervisor.create(XML.replace("</devices>", DISK.format(disk)), paused=False)
-    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", there.at_target)
+    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
     receiver.open()
     embedded.hypervisor.depart(MigrateRequest(migration_uid="unsure", libvirt_port=relay.port), here.at_source)
     assert here.wait(MigrationStage.FAILED).startswith("virError(Code=81, ")
@@ -167,7 +167,7 @@ def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
     hypervisor, seen, here, there = embedded.hypervisor, embedded.seen, Stages(), Stages()
     before = len(seen.reports)
     hypervisor.create(XML.format(events=embedded.qemu_events), paused=False)
-    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", there.at_target)
+    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
     receiver.open()
 
     hypervisor.depart(MigrateRequest(migration_uid="lost", libvirt_port=1), here.at_source)
@@ -190,7 +190,7 @@ def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
     receiver.close()
 
     there = Stages()
-    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", there.at_target)
+    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
     receiver.open()
     hypervisor.depart(MigrateRequest(migration_uid="m", libvirt_port=relay.port, connections=8), here.at_source)
     here.wait(MigrationStage.SENT)
@@ -233,13 +233,13 @@ def test_qemu_itself_says_whether_its_guest_has_moved(
 
     here, there = Stages(), Stages()
     embedded.hypervisor.create(XML.format(events=embedded.qemu_events), paused=False)
-    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", there.at_target)
+    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
     receiver.open()
     domain = libvirt.open(embedded.uri).lookupByName("ns_mover")
     process = int((Path(embedded.uri.partition("root=")[2]) / "run/qemu/ns_mover.pid").read_text())
     heard = Heard(embedded.qemu_events)
     relay.breaks = not answered
-    Departure(domain, MigrateRequest(migration_uid="m", libvirt_port=relay.port), here.at_source, heard)
+    Departure(domain, MigrateRequest(migration_uid="m", libvirt_port=relay.port), here.at_source, heard, lambda: True)
     if answered:
         here.wait(MigrationStage.SENT)
     else:
@@ -252,3 +252,99 @@ def test_qemu_itself_says_whether_its_guest_has_moved(
     embedded.seen.wait_until(lambda report: report.status is Status.SHUTOFF)
     receiver.destroy()
     receiver.close()
+
+
+@pytest.fixture
+def ahead(relay: Relay) -> MigrateRequest:
+    """Too slow, and soon late."""
+    if not os.access("/dev/userfaultfd", os.R_OK | os.W_OK):
+        pytest.skip("no post-copy without /dev/userfaultfd")
+    return MigrateRequest(
+        migration_uid="ahead", libvirt_port=relay.port, bandwidth=1 << 20, completion_timeout=5.0,
+        allow_post_copy=True, allow_workload_disruption=True,
+    )  # fmt: skip
+
+
+def filled(embedded: Embedded, tmp_path: Path) -> str:
+    """The guest, with memory that takes some seconds to send."""
+    noise = tmp_path / "noise"
+    noise.write_bytes(os.urandom(16 << 20))
+    loader = f"loader,file={noise},addr=0x1000000,force-raw=on"
+    arguments = "".join(f"<qemu:arg value='{word}'/>" for word in ("-device", loader))
+    plain = XML.format(events=embedded.qemu_events)
+    return plain.replace("</qemu:commandline>", f"{arguments}</qemu:commandline>")
+
+
+def test_a_guest_runs_at_the_target_before_all_of_its_memory_is_there(
+    embedded: Embedded, receiving: Path, ahead: MigrateRequest, tmp_path: Path
+) -> None:
+    from virt_launcher.adapters.receiver import Receiver
+
+    hypervisor, seen, here, there = embedded.hypervisor, embedded.seen, Stages(), Stages()
+    hypervisor.create(filled(embedded, tmp_path), paused=False)
+    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
+    receiver.open()
+    departure = hypervisor.depart(ahead, here.at_source)
+    here.wait(MigrationStage.SWITCHED)
+    there.wait(MigrationStage.SWITCHED)
+    assert seen.reports[-1].reason is Reason.POSTCOPY
+    departure.abort()  # too late
+    for not_any_more in (hypervisor.pause, hypervisor.unpause):
+        with pytest.raises(LauncherRefused, match="at another node by now"):
+            not_any_more()
+    assert MigrationStage.RECEIVED not in {stage for stage, _ in there.seen}
+    receiver.run_ahead()
+    here.wait(MigrationStage.SENT)
+    seen.wait(Status.SHUTOFF, Reason.MIGRATED)
+    there.wait(MigrationStage.RECEIVED)
+    assert MigrationStage.FAILED not in {stage for stage, _ in (*here.seen, *there.seen)}
+
+    receiver.close()
+    command = [sys.executable, "-c", ADOPT, f"{receiving}/e", receiver.state_dir]
+    adopted = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert adopted.stdout.strip() == "running", adopted.stderr
+
+
+def test_what_was_switched_ends_when_the_other_side_is_lost(
+    embedded: Embedded, receiving: Path, ahead: MigrateRequest, tmp_path: Path
+) -> None:
+    from virt_launcher.adapters.receiver import Receiver
+
+    hypervisor, seen, here, there = embedded.hypervisor, embedded.seen, Stages(), Stages()
+    hypervisor.create(filled(embedded, tmp_path), paused=False)
+    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
+    receiver.open()
+    hypervisor.depart(ahead, here.at_source)
+    here.wait(MigrationStage.SWITCHED)
+    there.wait(MigrationStage.SWITCHED)
+    receiver.run_ahead()
+    qemu = int(Path(receiver.state_dir, "ns_mover.pid").read_text())
+    receiver.close()  # its libvirtd is gone
+    receiver.end_qemu()
+    here.wait(MigrationStage.FAILED)
+    assert seen.reports[-1].status is Status.PAUSED
+    with pytest.raises(LauncherRefused, match="at another node by now"):
+        hypervisor.unpause()
+    hypervisor.kill()
+    seen.wait(Status.SHUTOFF, Reason.DESTROYED)
+    assert not Path(f"/proc/{qemu}").exists() or "State:\tZ" in Path(f"/proc/{qemu}/status").read_text()
+
+
+def test_a_break_at_the_switch_leaves_it_running_here_or_lost(
+    embedded: Embedded, receiving: Path, ahead: MigrateRequest, tmp_path: Path
+) -> None:
+    from virt_launcher.adapters.receiver import Receiver
+
+    hypervisor, seen, here, there = embedded.hypervisor, embedded.seen, Stages(), Stages()
+    hypervisor.create(filled(embedded, tmp_path), paused=False)
+    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
+    receiver.open()
+    hypervisor.depart(ahead, here.at_source)
+    there.wait(MigrationStage.SWITCHED)  # the source may not have heard of it
+    receiver.close()
+    receiver.end_qemu()
+    here.wait(MigrationStage.FAILED)
+    lost = hypervisor._departure.has_switched
+    seen.wait_until(lambda report: report.status is (Status.PAUSED if lost else Status.RUNNING))
+    hypervisor.kill()
+    seen.wait(Status.SHUTOFF, Reason.DESTROYED)

@@ -46,12 +46,21 @@ class Hallway:
 
     def __init__(self, did: list[str], tell: Callable[[MigrationStage, str], None]) -> None:
         self.did, self.tell, self.is_open = did, tell, False
+        self.whole_at_once = False
 
     def open(self) -> None:
         self.is_open = True
 
     def resume(self) -> None:
         self.did.append("resume")
+
+    def run_ahead(self) -> None:
+        self.did.append("run ahead")
+        if self.whole_at_once:
+            self.tell(MigrationStage.RECEIVED, "")
+
+    def press(self) -> None:
+        self.did.append("press")
 
     def destroy(self) -> None:
         self.did.append("destroy")
@@ -355,6 +364,31 @@ def test_a_guest_that_was_frozen_for_a_time_is_unfrozen_here(launcher: Launcher,
     machine.hallway.tell(MigrationStage.RECEIVED, "")
     launcher.take_over(TakeOverRequest(unfreeze_after=7.0))
     assert machine.did[-1] == "unfreeze after 7"
+
+
+@pytest.mark.parametrize("whole_at_once", [False, True])
+def test_a_switched_guest_runs_first_and_is_taken_over_when_it_is_whole(
+    launcher: Launcher, machine: Glass, whole_at_once: bool
+) -> None:
+    launcher.receive(ARRIVING)
+    machine.hallway.whole_at_once = whole_at_once
+    machine.hallway.tell(MigrationStage.ARRIVING, "")
+    machine.hallway.tell(MigrationStage.SWITCHED, "")
+    launcher.shutdown(Empty())
+    launcher.take_over(TakeOverRequest(paused=True))
+    assert machine.did == [], "it does not run yet"
+    launcher.take_over(TakeOverRequest())
+    if not whole_at_once:
+        assert stage(launcher) is MigrationStage.FETCHING and launcher.life.stage is Stage.AWAITED
+        launcher.take_over(TakeOverRequest())
+        launcher.shutdown(Empty())
+        assert machine.did.pop() == "press"
+        machine.hallway.tell(MigrationStage.RECEIVED, "")
+    machine.hallway.tell(MigrationStage.SWITCHED, "")  # old news
+    assert stage(launcher) is MigrationStage.RECEIVED and machine.did == ["run ahead"]
+    launcher.take_over(TakeOverRequest())
+    assert machine.did == ["run ahead", "resume", "adopt ns_a", "unpause"] and machine.let_in_times == 1
+    assert stage(launcher) is MigrationStage.TAKEN
 
 
 def test_a_guest_that_its_user_paused_stays_paused(launcher: Launcher, machine: Glass) -> None:

@@ -32,6 +32,16 @@ async def test_the_migration_under_way_is_marked(run: Run) -> None:
     assert stored["metadata"]["annotations"] == {labels.FORCE_COMPLETE: ""}
 
 
+async def test_what_is_told_is_what_happens_to_the_guest(run: Run) -> None:
+    async with fake_kube() as (api, kube):
+        put(api, "Running")
+        state = {"migrationUid": "job", "migrationConfiguration": {"allowPostCopy": True}}
+        vmi = {"metadata": {"name": "a", "uid": "vmi"}, "status": {"migrationState": state}}
+        api.put(f"{KUBEVIRT}/virtualmachineinstances", vmi)
+        said = await run(kube.server, "migrate", "a", "--force-complete")
+    assert said == (0, "VM a goes on at its new node at once, while the rest of its memory is fetched\n", "")
+
+
 async def test_there_must_be_one(run: Run) -> None:
     async with fake_kube() as (api, kube):
         put(api, "Succeeded")
