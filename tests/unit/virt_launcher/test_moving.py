@@ -146,7 +146,8 @@ def test_a_disk_that_libvirt_is_not_sure_of_goes_along_when_it_is_overridden(
     disk = receiving / "disk"
     disk.write_bytes(bytes(1 << 20))
     there, here = Stages(), Stages()
-    embedded.hypervisor.create(XML.replace("</devices>", DISK.format(disk)), paused=False)
+    plain = XML.format(events=embedded.qemu_events)
+    embedded.hypervisor.create(plain.replace("</devices>", DISK.format(disk)), paused=False)
     receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
     receiver.open()
     embedded.hypervisor.depart(MigrateRequest(migration_uid="unsure", libvirt_port=relay.port), here.at_source)
