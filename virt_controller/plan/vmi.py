@@ -101,8 +101,10 @@ def _handed_over(world: VmiWorld) -> Plan:
 
 
 def _waits_at_target(world: VmiWorld) -> bool:
+    """After the switch to post-copy nobody waits: it runs at the target or nowhere."""
     state = world.vmi.status.get("migrationState") or {}
-    return bool(state.get("targetNodeDomainReadyTimestamp")) and not state.get("completed")
+    whole = bool(state.get("targetNodeDomainReadyTimestamp")) and not state.get("completed")
+    return whole and state.get("mode") != "PostCopy"
 
 
 def _fenced(world: VmiWorld) -> Plan:

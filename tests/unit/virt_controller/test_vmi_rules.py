@@ -298,9 +298,10 @@ def test_a_guest_that_waits_at_its_target_is_not_given_up(lost: bool) -> None:
     moving = vmi("Running", state, ran=True)
     source = pod("Succeeded", status=ended, **LABELLED)
     assert planner.plan(vmi_world(moving, source, node_lost=lost, now=NOW + 1000)).action is None
-    over = vmi("Running", {"migrationState": {**state["migrationState"], "completed": True}}, ran=True)
-    given_up = planner.plan(vmi_world(over, source, node_lost=True)).action
-    assert _values(given_up)["/status/phase"] == "Failed"
+    for known in ({"completed": True}, {"mode": "PostCopy"}):
+        over = vmi("Running", {"migrationState": {**state["migrationState"], **known}}, ran=True)
+        given_up = planner.plan(vmi_world(over, source, node_lost=True)).action
+        assert _values(given_up)["/status/phase"] == "Failed"
 
 
 def test_a_deleted_vmi_takes_all_its_pods_along() -> None:
