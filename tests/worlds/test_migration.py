@@ -79,7 +79,7 @@ def at_random(seed: int) -> int:
     budget = Budget(
         agents=chance.randint(0, 4), launchers=chance.choice((0, 0, 1)), guests=chance.choice((0, 0, 1)),
         breaks=chance.randint(0, 3), aborts=chance.randint(0, 2), cuts=chance.randint(0, 3),
-        losses=chance.randint(0, 3), moves=chance.randint(1, 5), users=users,
+        losses=chance.randint(0, 3), moves=chance.randint(1, 5), users=users, switches=chance.randint(0, 3),
     )  # fmt: skip
     laws: Laws[World] = Laws(never_two, lambda wrote: None, well_ended)
     return walk(begin(budget), edges, laws, chance, most=5000)
