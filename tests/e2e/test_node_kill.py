@@ -10,8 +10,8 @@ import pytest
 from tests.e2e.harness import guest_kinds, vms
 from tests.e2e.harness.cluster import Cluster, Object
 from tests.e2e.harness.counting import COUNTING, Counting
-from tests.e2e.harness.guests import diskless, vm
 from tests.e2e.harness.guest_kinds import Guests
+from tests.e2e.harness.guests import diskless, vm
 from tests.e2e.harness.moments import OVER, SENDING, slowly
 from tests.e2e.harness.nodes import all_is_well, ready, takes_guests
 from tests.e2e.harness.rest import call, one

@@ -9,8 +9,8 @@ import pytest
 from tests.e2e.harness import guest_kinds, processes, vms
 from tests.e2e.harness.cluster import Cluster, Object
 from tests.e2e.harness.counting import COUNTING, Counting, listening
-from tests.e2e.harness.guests import diskless, vm
 from tests.e2e.harness.guest_kinds import Guests
+from tests.e2e.harness.guests import diskless, vm
 from tests.e2e.harness.nodes import all_is_well, takes_guests
 from tests.e2e.harness.waiting import until
 
