@@ -25,12 +25,11 @@ from virt_ipc.messages import (
     Empty,
     HelloReply,
     HelloRequest,
-    MigrateRequest,
     ReceiveRequest,
     SyncRequest,
-    TakeOverRequest,
     WindRequest,
 )
+from virt_ipc.migration import MigrateRequest, TakeOverRequest
 from virt_ipc.wire import Answer, Outcome, Request
 
 INIT_SOCKET = "launcher-init-sock"

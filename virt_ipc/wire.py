@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from virt_ipc import agent, messages
+from virt_ipc import agent, messages, migration
 from virt_ipc.base import Message
 from virt_ipc.errors import LauncherRefused, ProtocolError, SyncError
 
@@ -42,10 +42,10 @@ UNARY: dict[str, tuple[type[Message], type[Message]]] = {
     "reset": (messages.Empty, messages.Empty),
     "soft_reboot": (messages.Empty, messages.Empty),
     "receive": (messages.ReceiveRequest, messages.Empty),
-    "migrate": (messages.MigrateRequest, messages.Empty),
+    "migrate": (migration.MigrateRequest, messages.Empty),
     "abort_migration": (messages.Empty, messages.Empty),
     "complete_migration": (messages.Empty, messages.Empty),
-    "take_over": (messages.TakeOverRequest, messages.DomainReport),
+    "take_over": (migration.TakeOverRequest, messages.DomainReport),
     "wind": (messages.WindRequest, messages.Empty),
     "stats": (messages.Empty, messages.DomainStats),
     "ping": (messages.Empty, messages.Empty),

@@ -16,7 +16,8 @@ from virt_handler.plan import migration_request, steps
 from virt_handler.plan.migration_role import Move, Role, move_of
 from virt_handler.plan.migration_status import OVER_ANNOTATIONS, OVER_LABELS, failed
 from virt_handler.plan.patch import runner_patch, status_patch
-from virt_ipc.messages import MigrateRequest, ReceiveRequest, TakeOverRequest
+from virt_ipc.messages import ReceiveRequest
+from virt_ipc.migration import MigrateRequest, TakeOverRequest
 from virt_model import labels
 from virt_model.runner import runner_of
 from virt_runtime.errors import Conflict, NotFound

@@ -17,7 +17,8 @@ from virt_handler.plan.guest_agent import Access, Agent, Card
 from virt_ipc.agent import AccessReport, AgentReport
 from virt_ipc.client import LauncherClient
 from virt_ipc.errors import IpcError
-from virt_ipc.messages import DomainReport, HelloRequest, MigrationReport, PanicReport
+from virt_ipc.messages import DomainReport, HelloRequest, PanicReport
+from virt_ipc.migration import MigrationReport
 from virt_model.migration_progress import Progress
 
 HANDLER_VERSION = "v0.1.0"

@@ -11,7 +11,7 @@ import libvirt
 import msgspec
 
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import MigrateRequest, MigrationReport, MigrationStage
+from virt_ipc.migration import MigrateRequest, MigrationReport, MigrationStage
 from virt_launcher.adapters.log import log, warn
 from virt_launcher.adapters.one_at_a_time import OneAtATime
 from virt_launcher.adapters.qemu_events import QemuEvents

@@ -15,15 +15,8 @@ import msgspec
 from api.access import AccessCredential
 from virt_ipc.agent import AccessReport, AgentReport
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import (
-    DomainReport,
-    DomainStats,
-    MigrateRequest,
-    MigrationReport,
-    PanicReport,
-    Reason,
-    Status,
-)
+from virt_ipc.messages import DomainReport, DomainStats, PanicReport, Reason, Status
+from virt_ipc.migration import MigrateRequest, MigrationReport
 from virt_launcher.adapters import domains, event_loop, stats, words
 from virt_launcher.adapters.departure import Departure
 from virt_launcher.adapters.dirty_rate import DirtyRate

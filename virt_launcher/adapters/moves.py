@@ -10,7 +10,8 @@ from typing import Protocol
 import msgspec
 
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import DomainReport, MigrateRequest, MigrationReport, MigrationStage
+from virt_ipc.messages import DomainReport
+from virt_ipc.migration import MigrateRequest, MigrationReport, MigrationStage
 from virt_launcher.adapters.log import log
 from virt_launcher.plan.departure import ABORTED
 from virt_launcher.plan.life import Arrival

@@ -20,7 +20,7 @@ from collections.abc import Callable
 import libvirt
 
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import MigrationStage
+from virt_ipc.migration import MigrationStage
 from virt_launcher.adapters.embed_root import QEMU_CONF
 from virt_launcher.adapters.gate import Gate
 from virt_launcher.adapters.log import log, warn

@@ -17,16 +17,13 @@ from virt_ipc.messages import (
     Empty,
     HelloReply,
     HelloRequest,
-    MigrateRequest,
-    MigrationReport,
-    MigrationStage,
     Reason,
     ReceiveRequest,
     Status,
     SyncRequest,
-    TakeOverRequest,
     WindRequest,
 )
+from virt_ipc.migration import MigrateRequest, MigrationReport, MigrationStage, TakeOverRequest
 from virt_ipc.server import Newest
 from virt_launcher import VERSION
 from virt_launcher.adapters.agent_calls import Agent, AgentCalls

@@ -19,16 +19,13 @@ from virt_ipc.messages import (
     HelloReply,
     HelloRequest,
     InterfaceAttachment,
-    MigrateRequest,
-    MigrationReport,
-    MigrationStage,
     Reason,
     ReceiveRequest,
     Status,
     SyncOptions,
     SyncRequest,
-    TakeOverRequest,
 )
+from virt_ipc.migration import MigrateRequest, MigrationReport, MigrationStage, TakeOverRequest
 from virt_ipc.server import Newest, serve
 
 CACHE_NAME = "a" * 64 + ".xml"

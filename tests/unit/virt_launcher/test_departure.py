@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from virt_ipc.messages import MigrateRequest
+from virt_ipc.migration import MigrateRequest
 from virt_launcher.plan import departure
 
 REQUEST = MigrateRequest(migration_uid="m", libvirt_port=40123)

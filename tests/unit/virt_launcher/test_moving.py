@@ -19,7 +19,8 @@ import pytest
 
 from tests.unit.virt_launcher.conftest import Embedded
 from virt_ipc.errors import LauncherRefused
-from virt_ipc.messages import MigrateRequest, MigrationReport, MigrationStage, Reason, Status
+from virt_ipc.messages import Reason, Status
+from virt_ipc.migration import MigrateRequest, MigrationReport, MigrationStage
 from virt_model.migration_way import LOOPBACK
 
 XML = """

@@ -15,16 +15,13 @@ from virt_ipc.messages import (
     DomainStats,
     Empty,
     HelloRequest,
-    MigrateRequest,
-    MigrationReport,
-    MigrationStage,
     Reason,
     ReceiveRequest,
     Status,
     SyncOptions,
     SyncRequest,
-    TakeOverRequest,
 )
+from virt_ipc.migration import MigrateRequest, MigrationReport, MigrationStage, TakeOverRequest
 from virt_launcher.adapters.bell import Bell
 from virt_launcher.adapters.embed_root import EmbedRoot
 from virt_launcher.adapters.machine import Built, Identity
