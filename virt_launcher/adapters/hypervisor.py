@@ -6,10 +6,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import libvirt
-import libvirt_qemu
 import msgspec
 
 from api.access import AccessCredential
@@ -17,18 +15,14 @@ from virt_ipc.agent import AccessReport, AgentReport
 from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import DomainReport, DomainStats, PanicReport, Reason, Status
 from virt_ipc.migration import MigrateRequest, MigrationReport
-from virt_launcher.adapters import domains, event_loop, stats, words
+from virt_launcher.adapters import domain_events, domains, event_loop, stats, words
 from virt_launcher.adapters.departure import Departure
 from virt_launcher.adapters.dirty_rate import DirtyRate
 from virt_launcher.adapters.guest_agent import GuestAgent
 from virt_launcher.adapters.log import log, warn
 from virt_launcher.adapters.qemu_events import QemuEvents
-from virt_launcher.plan import alias, departure, panic
 
-SWITCHED = (libvirt.VIR_DOMAIN_EVENT_SUSPENDED, libvirt.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
 SETTLE_SECONDS, AGAIN_SECONDS = 10.0, 0.2
-PANICKED = "GUEST_PANICKED"
-"""QEMU's own event: libvirt's says that it happened, and not what the guest told."""
 
 
 class _NoGuest(LauncherRefused):
@@ -38,7 +32,8 @@ class _NoGuest(LauncherRefused):
 class Hypervisor:
     """Creates or adopts one domain; reports every change to `changed`, from libvirt's threads.
 
-    The driver is opened when the domain comes: only then does libvirt look for one that runs already.
+    The driver is opened when the domain comes: only then does libvirt look for one that runs already. What
+    `domain_events` hears is told to `turned`, `ended`, `rebooted`, `agent_came`, `panicked` and `disk_failed`.
     """
 
     def __init__(self, uri: str, qemu_events: str, changed: Callable[[DomainReport], None]) -> None:
@@ -46,7 +41,7 @@ class Hypervisor:
         event_loop.start()
         self._uri, self._qemu_events = uri, qemu_events
         self._opened: libvirt.virConnect | None = None
-        self._changed = changed
+        self._tell = changed
         self._lock = threading.RLock()
         self._domain: libvirt.virDomain | None = None
         self._report = DomainReport()
@@ -63,7 +58,7 @@ class Hypervisor:
         with self._lock:
             if self._opened is None:
                 self._opened = libvirt.open(self._uri)
-                self._subscribe(self._opened)
+                domain_events.subscribe(self._opened, self)
             return self._opened
 
     def create(self, xml: str, *, paused: bool) -> DomainReport:
@@ -244,9 +239,9 @@ class Hypervisor:
         """QEMU itself has proven it; libvirt says so some 0.2 s later."""
         if not self._killed:
             log("QEMU itself says that the guest has moved")
-            self._ended(Reason.MIGRATED)
+            self.ended(Reason.MIGRATED)
 
-    def _ended(self, reason: Reason) -> None:
+    def ended(self, reason: Reason) -> None:
         """What is said first holds."""
         with self._lock:
             if self._end is None:
@@ -257,28 +252,14 @@ class Hypervisor:
         with self._lock:
             self._report = msgspec.structs.replace(self._report, **fields)
             if self._domain is not None:
-                self._changed(self._report)
+                self._tell(self._report)
 
-    def _subscribe(self, connection: libvirt.virConnect) -> None:
-        for event, callback in (
-            (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._on_lifecycle),
-            (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, self._on_reboot),
-            (libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, self._on_agent),
-            (libvirt.VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, self._on_io_error),
-            (libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, _on_job_completed),
-        ):
-            connection.domainEventRegisterAny(None, event, callback, None)
-        libvirt_qemu.qemuMonitorEventRegister(connection, None, PANICKED, self._on_panic, None)
-
-    def _on_lifecycle(self, _conn: object, _dom: object, event: int, detail: int, _opaque: object) -> None:
-        if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
-            self._ended(words.END.get(detail, Reason.UNKNOWN))
-            return
+    def turned(self, *, switched: bool, resumed: bool) -> None:
         self._look()
-        if (event, detail) == SWITCHED and self._departure is not None:
+        if switched and self._departure is not None:
             self._departure.switched()
         self._ends_if_switched()
-        if event == libvirt.VIR_DOMAIN_EVENT_RESUMED and self._report.reason is not Reason.IO_ERROR:
+        if resumed and self._report.reason is not Reason.IO_ERROR:
             self._set(paused_on_volume="", paused_on_no_space=False)  # else the disk has failed again since
 
     def _ends_if_switched(self) -> None:
@@ -288,15 +269,14 @@ class Hypervisor:
             warn("a guest that was switched runs here: it is ended")
             threading.Thread(target=self.kill, name="end", daemon=True).start()
 
-    def _on_reboot(self, _conn: object, _dom: object, _opaque: object) -> None:
+    def rebooted(self) -> None:
         self._set(guest_rebooted=self._report.guest_rebooted + 1)
 
-    def _on_agent(self, _conn: object, _dom: object, state: int, _reason: int, _opaque: object) -> None:
-        connected = state == libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
+    def agent_came(self, came: bool) -> None:
         with self._lock:
             if self._agent is not None:
-                (self._agent.appeared if connected else self._agent.went)()
-        self._set(agent_connected=connected)
+                (self._agent.appeared if came else self._agent.went)()
+        self._set(agent_connected=came)
 
     def _agent_said(self, report: AgentReport) -> None:
         self._set(agent=report)
@@ -304,18 +284,9 @@ class Hypervisor:
     def _access_said(self, report: AccessReport) -> None:
         self._set(access=report)
 
-    def _on_panic(self, _conn: object, _dom: object, _event: str, *rest: Any) -> None:
-        """`rest` are seconds, microseconds, and what QEMU says."""
-        said = panic.told(rest[2])
-        self._set(panic=PanicReport(kind=said.kind, arguments=list(said.arguments)))
+    def panicked(self, said: PanicReport) -> None:
+        self._set(panic=said)
 
-    def _on_io_error(
-        self, _conn: object, _dom: object, _path: str, device: str, action: int, why: str, _opaque: object
-    ) -> None:
-        if action == libvirt.VIR_DOMAIN_EVENT_IO_ERROR_PAUSE:
-            self._set(paused_on_volume=alias.disk_name(device)[:253], paused_on_no_space=why == "enospc")
-            self._look()
-
-
-def _on_job_completed(_conn: object, _dom: object, stats: dict[str, int], _opaque: object) -> None:
-    log("what the migration took", **departure.outcome(stats))
+    def disk_failed(self, volume: str, *, no_space: bool) -> None:
+        self._set(paused_on_volume=volume[:253], paused_on_no_space=no_space)
+        self._look()
