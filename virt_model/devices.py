@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 DOMAIN: Final = "devices.kubevirt.io"
+LAUNCHER_USER: Final = 107
+"""User and group of a launcher and its QEMU, which open the devices."""
 KVM: Final = f"{DOMAIN}/kvm"
 TUN: Final = f"{DOMAIN}/tun"
 VHOST_NET: Final = f"{DOMAIN}/vhost-net"

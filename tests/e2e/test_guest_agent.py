@@ -162,7 +162,7 @@ def moves_while_frozen(cluster: Cluster, namespace: str) -> None:
         return now["nodeName"] != before and bool(now["migrationState"].get("completed"))
 
     until("the frozen guest has moved", moved)
-    assert status(cluster, namespace)["fsFreezeStatus"] == "frozen"
+    shows(cluster, namespace, "the guest is shown as frozen where it has come", "frozen")
     what = "the time goes along: the guest is unfrozen where it has come"
     until(what, lambda: "fsFreezeStatus" not in status(cluster, namespace), 60)
     assert UNFREEZE_AT not in (cluster.get("vmi", "told", namespace) or {})["metadata"]["annotations"]

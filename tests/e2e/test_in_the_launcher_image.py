@@ -47,6 +47,7 @@ def pod(namespace: str) -> dict[str, object]:
         "workingDir": "/work",
         "env": [{"name": "HOME", "value": "/work"}, {"name": "TMPDIR", "value": "/work"}],
         "volumeMounts": [{"name": "work", "mountPath": "/work"}],
+        "resources": {"limits": {"devices.kubevirt.io/tun": "1"}},  # with it comes what post-copy needs
         "securityContext": {"runAsUser": 107, "runAsGroup": 107, "allowPrivilegeEscalation": False,
                             "capabilities": {"drop": ["ALL"]}},
     }  # fmt: skip

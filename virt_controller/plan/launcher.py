@@ -15,7 +15,6 @@ from virt_model.seen import Vmi
 
 Json = dict[str, Any]
 DEFAULT_GRACE = 30
-LAUNCHER_USER = 107
 
 
 class Launcher(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,9 +15,10 @@ from virt_controller.plan import (
     launcher_resources,
     launcher_volumes,
 )
-from virt_controller.plan.launcher import LAUNCHER_USER, Launcher, launcher_of
+from virt_controller.plan.launcher import Launcher, launcher_of
 from virt_model import console_log, labels, names, paths
 from virt_model.config import ClusterConfig
+from virt_model.devices import LAUNCHER_USER
 
 Json = dict[str, Any]
 #: seconds beyond the guest's own grace until the launcher gives up on it, and until the kubelet gives up on both

@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import grpc
 import grpc.aio
@@ -19,19 +20,29 @@ from msgspec import Struct
 
 from virt_handler.adapters.inotify import Watcher
 from virt_handler.plan import device_messages as messages
+from virt_model.devices import LAUNCHER_USER
 
 LOG = logging.getLogger(__name__)
 KUBELET_SOCKET = "kubelet.sock"
 HOST_ROOT = "/proc/1/root"
 """With hostPID, the node's own file system: where the kubelet looks for the device's mode."""
-EVERYONE = 0o666
 REGISTER_TIMEOUT = 5.0
 RETRY_SECONDS = 5.0
-
-
 USERFAULTFD = "/dev/userfaultfd"
 """With it a QEMU without privileges runs a guest before all of its memory has arrived: post-copy. Whoever is given any
 of our devices gets it besides, so that pods ask for nothing more; absent before Linux 6.1."""
+
+
+class Access(NamedTuple):
+    """Who may open a device on the node; without a group, that stays."""
+
+    mode: int
+    group: int | None = None
+
+
+EVERYONE = Access(0o666)
+LAUNCHERS = Access(0o660, LAUNCHER_USER)
+"""For what no other program on the node shall have."""
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -69,9 +80,10 @@ class _Service:
         return b""
 
     async def _allocate(self, request: bytes, _context: object) -> bytes:
+        await asyncio.to_thread(open_to, EVERYONE, self._offer.device)
+        for path in self._offer.besides:
+            await asyncio.to_thread(open_to, LAUNCHERS, path)
         paths = (self._offer.device, *self._offer.besides)
-        for path in paths:
-            await asyncio.to_thread(open_to_everyone, path)
         devices = tuple(messages.HostDevice(host_path=path, container_path=path) for path in paths)
         return messages.allocate_response(messages.containers_asking(request), devices)
 
@@ -80,14 +92,17 @@ class _Service:
         await asyncio.Event().wait()  # the number never changes while we live
 
 
-def open_to_everyone(device: str) -> None:
-    """QEMU runs without root in its pod: who was given the device by the kubelet may open it."""
+def open_to(whom: Access, device: str) -> None:
+    """QEMU runs without root in its pod: the node's mode and group are those that the container's device gets."""
     path = f"{HOST_ROOT}{device}"
     try:
-        if os.stat(path).st_mode & 0o777 != EVERYONE:
-            os.chmod(path, EVERYONE)
+        found = os.stat(path)
+        if whom.group is not None and found.st_gid != whom.group:
+            os.chown(path, -1, whom.group)
+        if found.st_mode & 0o777 != whom.mode:
+            os.chmod(path, whom.mode)
     except OSError as error:
-        LOG.warning("%s keeps its mode: %s", device, error)
+        LOG.warning("%s keeps its mode and group: %s", device, error)
 
 
 class DevicePlugins:

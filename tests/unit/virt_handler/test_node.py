@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virt_handler.adapters.device_plugin import offers
+from virt_handler.adapters import device_plugin
+from virt_handler.adapters.device_plugin import EVERYONE, LAUNCHERS, offers, open_to
 from virt_handler.plan import device_messages, heartbeat
 from virt_handler.plan.node_labels import read_facts, wanted_labels
 
@@ -109,6 +112,18 @@ def test_what_cannot_run_a_guest_is_offered_nought_times() -> None:
 def test_whoever_gets_a_device_can_serve_page_faults_where_the_kernel_lets_it() -> None:
     assert {each.besides for each in offers(7, True, lambda _device: True)} == {("/dev/userfaultfd",)}
     assert {each.besides for each in offers(7, True, lambda device: device != "/dev/userfaultfd")} == {()}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_launchers_may_open_page_faults_and_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_plugin, "HOST_ROOT", str(tmp_path))
+    for name, whom in (("/kvm", EVERYONE), ("/userfaultfd", LAUNCHERS)):
+        (tmp_path / name[1:]).touch(0o600)
+        open_to(whom, name)
+    kvm, faults = (tmp_path / "kvm").stat(), (tmp_path / "userfaultfd").stat()
+    assert (kvm.st_mode & 0o777, kvm.st_gid) == (0o666, os.getgid())
+    assert (faults.st_mode & 0o777, faults.st_gid, faults.st_uid) == (0o660, 107, os.geteuid())
+    open_to(LAUNCHERS, "/absent")  # it is told, and nothing else happens
 
 
 def test_messages_are_protobuf() -> None:
