@@ -80,10 +80,11 @@ class Mover:
         attend(await asyncio.to_thread(self.console_log, target["uid"]))
         await self._seen.reached("Succeeded", MOVE_SECONDS)
         self.pod = target["name"], target["uid"]
-        left, came = await self._log(source), await self._log(target["name"])
+        left, came = await self._log(source, "&follow=true"), await self._log(target["name"])
         self._seen.moments |= course.of_logs(left, came)
         return course.passed(self._seen.moments), course.figures_of(left)
 
-    async def _log(self, pod: str) -> str:
-        path = f"/api/v1/namespaces/{self._namespace}/pods/{pod}/log?container=compute"
+    async def _log(self, pod: str, how: str = "") -> str:
+        """Followed, it is read until its launcher ends: libvirt's figures come a moment after the guest has moved."""
+        path = f"/api/v1/namespaces/{self._namespace}/pods/{pod}/log?container=compute{how}"
         return str(await self._kube.raw("GET", path))
