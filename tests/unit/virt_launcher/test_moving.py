@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +23,9 @@ from virt_ipc.errors import LauncherRefused
 from virt_ipc.messages import Reason, Status
 from virt_ipc.migration import MigrateRequest, MigrationReport, MigrationStage
 from virt_model.migration_way import LOOPBACK
+
+if TYPE_CHECKING:
+    from virt_launcher.adapters.receiver import Receiver
 
 XML = """
 <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
@@ -277,15 +281,21 @@ def filled(embedded: Embedded, tmp_path: Path) -> str:
     return plain.replace("</qemu:commandline>", f"{arguments}</qemu:commandline>")
 
 
+def awaited(embedded: Embedded, receiving: Path, there: Stages, tmp_path: Path) -> Receiver:
+    """The guest runs, and a target waits for it."""
+    from virt_launcher.adapters.receiver import Receiver
+
+    embedded.hypervisor.create(filled(embedded, tmp_path), paused=False)
+    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
+    receiver.open()
+    return receiver
+
+
 def test_a_guest_runs_at_the_target_before_all_of_its_memory_is_there(
     embedded: Embedded, receiving: Path, ahead: MigrateRequest, tmp_path: Path
 ) -> None:
-    from virt_launcher.adapters.receiver import Receiver
-
     hypervisor, seen, here, there = embedded.hypervisor, embedded.seen, Stages(), Stages()
-    hypervisor.create(filled(embedded, tmp_path), paused=False)
-    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
-    receiver.open()
+    receiver = awaited(embedded, receiving, there, tmp_path)
     departure = hypervisor.depart(ahead, here.at_source)
     here.wait(MigrationStage.SWITCHED)
     there.wait(MigrationStage.SWITCHED)
@@ -310,12 +320,8 @@ def test_a_guest_runs_at_the_target_before_all_of_its_memory_is_there(
 def test_what_was_switched_ends_when_the_other_side_is_lost(
     embedded: Embedded, receiving: Path, ahead: MigrateRequest, tmp_path: Path
 ) -> None:
-    from virt_launcher.adapters.receiver import Receiver
-
     hypervisor, seen, here, there = embedded.hypervisor, embedded.seen, Stages(), Stages()
-    hypervisor.create(filled(embedded, tmp_path), paused=False)
-    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
-    receiver.open()
+    receiver = awaited(embedded, receiving, there, tmp_path)
     hypervisor.depart(ahead, here.at_source)
     here.wait(MigrationStage.SWITCHED)
     there.wait(MigrationStage.SWITCHED)
@@ -335,12 +341,8 @@ def test_what_was_switched_ends_when_the_other_side_is_lost(
 def test_a_break_at_the_switch_leaves_it_running_here_or_lost(
     embedded: Embedded, receiving: Path, ahead: MigrateRequest, tmp_path: Path
 ) -> None:
-    from virt_launcher.adapters.receiver import Receiver
-
     hypervisor, seen, here, there = embedded.hypervisor, embedded.seen, Stages(), Stages()
-    hypervisor.create(filled(embedded, tmp_path), paused=False)
-    receiver = Receiver(str(receiving), f"{receiving}/e", "ns_mover", embedded.qemu_events, there.at_target)
-    receiver.open()
+    receiver = awaited(embedded, receiving, there, tmp_path)
     hypervisor.depart(ahead, here.at_source)
     there.wait(MigrationStage.SWITCHED)  # the source may not have heard of it
     receiver.close()
