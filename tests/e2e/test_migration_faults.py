@@ -31,7 +31,7 @@ SHORT = (
     ("targetNodeDomainReadyTimestamp", "handler of the source"),
     ("targetNodeDomainReadyTimestamp", "QEMU of the target"),
 )
-LONG = tuple((moment, victim) for moment in MOMENTS for victim in VICTIMS for _ in range(2))
+LONG = tuple((moment, victim) for moment in MOMENTS for victim in VICTIMS)
 CASES = [*SHORT, *(pytest.param(*case, marks=pytest.mark.long) for case in LONG)]
 
 
