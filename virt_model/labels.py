@@ -30,6 +30,9 @@ MIGRATION_VMI_NAME: Final = "kubevirt.io/vmi-name"
 FORCE_COMPLETE: Final = "podvirt.io/force-complete"
 #: annotation of a VMI, ours: seconds since 1970 at which the file systems of a guest are unfrozen that moves frozen
 UNFREEZE_AT: Final = "podvirt.io/unfreeze-at"
+#: annotation of a VMI, ours: UID of the migration whose target's launcher answers, which its node's agent knows some
+#: time before the kubelet says that it runs; gone with the hand-over to the agents
+TARGET_ANSWERS: Final = "podvirt.io/target-answers"
 
 # --- node labels and annotations
 SCHEDULABLE: Final = "kubevirt.io/schedulable"

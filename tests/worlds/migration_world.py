@@ -28,7 +28,7 @@ from virt_controller.plan.migration_policy import Manner
 from virt_controller.plan.migration_world import Migration as Job
 from virt_handler.plan import guest, migration_role, steps
 from virt_handler.plan.domain import Domain, Migration, Stage
-from virt_handler.plan.patch import runner_guard, runner_patch, status_patch
+from virt_handler.plan.patch import announcement, runner_guard, runner_patch, status_patch
 from virt_launcher.plan import departure
 from virt_launcher.plan.ending import Ending
 from virt_model import labels, names
@@ -121,6 +121,7 @@ class World(NamedTuple):
     lost: bool = False  # a launcher has died
     calls: tuple[tuple[str, int], ...] = ()  # what virt-api has let pass, and the node that it asks
     wanted: str = ""  # the last action that was answered as done
+    early: int = -1  # the launcher whose migration exists and is not handed over yet
 
     def agent(self, node: int, **changes: Any) -> World:
         return self._replace(agents=_put(self.agents, node, self.agents[node]._replace(**changes)))
@@ -130,8 +131,8 @@ class World(NamedTuple):
 
     @property
     def target(self) -> int:
-        """Of the latest migration."""
-        return len(self.launchers) - 1
+        """Of the latest migration that the agents know of."""
+        return target_of(self.api)
 
     @property
     def source(self) -> int:
@@ -143,6 +144,12 @@ class World(NamedTuple):
 
 def _put(whole: tuple[Any, ...], index: int, new: Any) -> Any:
     return (*whole[:index], new, *whole[index + 1 :])
+
+
+@functools.cache
+def target_of(api: str) -> int:
+    """The same of the launcher that it goes to."""
+    return int(_job(json.loads(api)).removeprefix("job-"))
 
 
 @functools.cache
@@ -161,20 +168,43 @@ def begin(budget: Budget) -> World:
     }
     vmi["status"] = guest.status.running(vmi, Domain(status="running"), {}, "T")
     alone = World(json.dumps(vmi), (Agent(None), Agent(None)), (Launcher(0, domain="running"),), budget)
-    first = _next_move(alone, 0)
+    first = _handed_over(_next_move(alone, 0), 0)
     return first._replace(agents=(Agent(first.api, of=0, connected=True), Agent(None)), records=(0, -1))
 
 
 def _next_move(world: World, source: int) -> World:
-    """virt-controller hands the next migration over: in the very VMI that it looked at."""
-    vmi, index, here = json.loads(world.api), len(world.launchers), world.launchers[source].node
+    """virt-controller makes the pod of the next migration's target, and it runs."""
+    there = 1 - world.launchers[source].node
+    return world._replace(launchers=(*world.launchers, Launcher(there)), early=len(world.launchers))
+
+
+def _handed_over(world: World, source: int) -> World:
+    """virt-controller hands the migration over: in the very VMI that it looked at."""
+    vmi, index, here = json.loads(world.api), world.early, world.launchers[source].node
     pod, job = pod_of(index, 1 - here), Job({"metadata": {"uid": f"job-{index}"}})
     manner = Manner(settings=MigrationSettings())
     state = migration_status.handed_over(job, Vmi(vmi), Pod(pod_of(source, here)), Pod(pod), manner)
     vmi["metadata"]["labels"][labels.MIGRATION_TARGET_NODE_NAME] = state["targetNode"]
     active = {**vmi["status"]["activePods"], pod["metadata"]["uid"]: state["targetNode"]}
     vmi["status"] = {**vmi["status"], "migrationState": state, "activePods": active}
-    return world._replace(api=_stored(vmi), launchers=(*world.launchers, Launcher(1 - here)))
+    (vmi["metadata"].get("annotations") or {}).pop(labels.TARGET_ANSWERS, None)
+    return world._replace(api=_stored(vmi), early=-1)
+
+
+def _coming(world: World) -> Iterator[Edge[World]]:
+    """Another migration: it is made, and handed over or called off."""
+    source = _movable(world.api)
+    if world.early < 0:
+        if world.budget.moves and source is not None and _placed(world, source):
+            yield Edge("virt-controller begins the next one", _next_move(world, source).spent("moves"), own=False)
+        return
+    off = world.launcher(world.early, alive=False, domain="gone")._replace(early=-1)
+    if source is None or not world.launchers[world.early].alive:
+        yield Edge("the next one fails", off, own=True)
+        return
+    yield Edge("virt-controller hands over the next one", _handed_over(world, source), own=True)
+    if world.budget.aborts:
+        yield Edge("the next one is called off", off.spent("aborts"), own=False)
 
 
 def _stored(vmi: Json) -> str:
@@ -266,8 +296,7 @@ def _all(world: World) -> Iterator[Edge[World]]:
     yield from _way(world)
     yield from _faults(world)
     yield from migration_users.steps(world)
-    if world.budget.moves and (index := _movable(world.api)) is not None and _placed(world, index):
-        yield Edge("virt-controller hands over the next one", _next_move(world, index).spent("moves"), own=False)
+    yield from _coming(world)
 
 
 def _placed(world: World, source: int) -> bool:
@@ -353,6 +382,8 @@ def _perform(world: World, node: int, seen: steps.Observed, action: steps.Action
         case steps.WriteStatus(status=status, labels=changed, annotations=noted):
             ops = status_patch(seen.vmi, status, changed, noted)
             return _write(world, node, [*runner_guard(seen.vmi), *ops] if ops else [])
+        case steps.Announce(migration_uid=job):
+            return _write(world, node, announcement(seen.vmi, job))
         case steps.HandOver(status=status):
             target = _job(seen.vmi).removeprefix("job-")
             runner = runner_of(seen.vmi).handed_to(f"pod-{target}")
@@ -480,7 +511,7 @@ def _faults(world: World) -> Iterator[Edge[World]]:
         if budget.agents and world.agents[node].cache is not None:
             yield Edge(f"agent {node} dies", _dead_agent(world, node), own=False)
     for index, launcher in enumerate(world.launchers):
-        if budget.launchers and launcher.alive and index in (world.source, world.target):
+        if budget.launchers and launcher.alive and index in (world.source, world.target, world.early):
             dead = world.launcher(index, alive=False, domain="gone")._replace(lost=True)
             yield Edge(f"launcher {index} dies", dead.spent("launchers"), own=False)
         if budget.guests and launcher.alive and launcher.domain in ("running", "paused"):
@@ -564,3 +595,5 @@ def well_ended(world: World) -> None:
     migration_users.well_served(world)
     if not status["migrationState"].get("completed") or labels.MIGRATION_TARGET_NODE_NAME in vmi["metadata"]["labels"]:
         raise Broken("the migration does not end")
+    if (vmi["metadata"].get("annotations") or {}).get(labels.TARGET_ANSWERS) == _job(vmi):
+        raise Broken("the VMI still says of a migration that was handed over that its target answers")

@@ -14,9 +14,11 @@ from tests.worlds.migration_world import Budget, World, begin, edges, forget_dec
 from tests.worlds.search import Broken, Laws, Report, search, walk
 from virt_handler.plan import migration_role, migration_source, migration_target, post_copy, status
 from virt_handler.plan.migration_role import Role
+from virt_handler.plan.patch import status_patch
 from virt_handler.plan.steps import HandOver, Launcher, Observed, Plan, TakeOver
 from virt_launcher.plan import departure
 from virt_launcher.plan.ending import Ending
+from virt_model import labels
 
 WORLDS = {
     "nothing fails": Budget(),
@@ -151,6 +153,10 @@ def _goes_on_after_the_switch(*, switched: bool) -> bool:
     return True
 
 
+def _answers_whatever_was_handed_over(vmi: Any, job: str) -> Any:
+    return status_patch(vmi, vmi["status"], annotations={labels.TARGET_ANSWERS: job})
+
+
 SHOWN = status._paused_shown
 ROLE, SOURCE, TAKE = migration_role.role_of, migration_source.plan, migration_target.take
 # fmt: off
@@ -169,6 +175,9 @@ MUTANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     "a pause is forgotten": (migration_target, "_paused_by_user", lambda seen: False, "paused and unpaused"),
     "a target that was never heard of is forgotten": (
         migration_role, "_is_targets", lambda vmi, pod: False, "there and back, a break, an abort",
+    ),
+    "that a target answers is said after the hand-over": (
+        migration_world, "announcement", _answers_whatever_was_handed_over, "there and back",
     ),
     "the end of a guest that has just come is not told": (
         migration_target, "lost", lambda seen: False, "a guest dies",

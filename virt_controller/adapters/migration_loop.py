@@ -94,16 +94,9 @@ class MigrationController:
             return None if world.vmi is None else msgspec.structs.replace(world, manner=await self._manner(world.vmi))
         assert question is Question.LIVE
         migration = world.migration
-        try:
-            raw = await self._kube.get(
-                resources.VIRTUAL_MACHINE_INSTANCE_MIGRATIONS, migration.namespace, migration.name
-            )
-        except NotFound:
-            return None
-        present = Migration(raw)
-        if present.uid != migration.uid:
+        present, (vmi, pods) = await asyncio.gather(self._live(migration), self._live_vmi(migration))
+        if present is None or present.uid != migration.uid:
             return None  # a successor of the same name: its own event wakes us
-        vmi, pods = await self._live_vmi(present)
         return msgspec.structs.replace(world, migration=present, vmi=vmi, pods=pods, live=True)
 
     async def _manner(self, vmi: Vmi) -> Manner:
@@ -112,6 +105,13 @@ class MigrationController:
         namespace = await self._kube.get(resources.NAMESPACES, None, vmi.namespace) if policies else {}
         of_namespace = (namespace.get("metadata") or {}).get("labels") or {}
         return manner_of(self._caches.config().migrations, map(Policy, policies), of_namespace, vmi.labels)
+
+    async def _live(self, migration: Migration) -> Migration | None:
+        kind = resources.VIRTUAL_MACHINE_INSTANCE_MIGRATIONS
+        try:
+            return Migration(await self._kube.get(kind, migration.namespace, migration.name))
+        except NotFound:
+            return None
 
     async def _live_vmi(self, migration: Migration) -> tuple[Vmi | None, tuple[Pod, ...]]:
         try:

@@ -120,7 +120,8 @@ def _scheduling(world: MigrationWorld, vmi: Vmi) -> Plan:
         return _given_up(world, vmi, "Target pod is down", target.ended_badly if target is not None else "")
     if world.migration.step is Step.SCHEDULED:
         return _hand_over(world, vmi, target)
-    if target.compute_running:
+    answers = vmi.annotations.get(labels.TARGET_ANSWERS) == world.migration.uid  # known before the kubelet tells
+    if answers or target.compute_running:
         return Plan(action=steps.move(world, Step.SCHEDULED, "the target's launcher runs"))
     age = world.now - (target.created_at or world.now)
     stuck = _unschedulable(target)
@@ -180,7 +181,8 @@ def _hand_over(world: MigrationWorld, vmi: Vmi, target: Pod) -> Plan:
         "migrationState": state,
         "activePods": {**(vmi.status.get("activePods") or {}), target.uid: target.node},
     }
-    metadata = {**vmi.metadata, "labels": {**vmi.labels, labels.MIGRATION_TARGET_NODE_NAME: target.node}}
+    marked = {**vmi.labels, labels.MIGRATION_TARGET_NODE_NAME: target.node}
+    metadata = {**migration_status.without_answer(vmi), "labels": marked}
     ops = patch.pinned(vmi.raw, {**vmi.raw, "metadata": metadata, "status": status})
     text = "Migration target pod is ready for preparation by virt-handler."
     told = Event(about=world.migration.raw, reason="SuccessfulHandOver", message=text)

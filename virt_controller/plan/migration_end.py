@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from virt_controller.plan import migration_status
 from virt_controller.plan import migration_steps as steps
-from virt_controller.plan.actions import SETTLED, Action, Delete, Event, Kind, Plan
+from virt_controller.plan.actions import SETTLED, Action, Delete, Event, Kind, Patch, Plan
 from virt_controller.plan.migration_world import MigrationWorld, Step
+from virt_controller.plan.patch import tested
 from virt_model import labels
-from virt_model.seen import Pod
+from virt_model.seen import Pod, Vmi
 
 Json = dict[str, Any]
 KEPT: Final = 5
@@ -50,6 +51,8 @@ def ended(world: MigrationWorld) -> Plan:
     if state is not None and state.get("completed") and migration.status.get("migrationState") != state:
         new = {**migration.raw, "status": {**migration.status, "migrationState": state}}
         return Plan(action=steps.patch(world, new, "keep how it went"))
+    if world.vmi is not None and world.vmi.annotations.get(labels.TARGET_ANSWERS) == migration.uid:
+        return steps.in_live_world(world, _forget_the_answer(world.vmi))
     target = world.target
     if target is not None and migration.step is Step.FAILED and not target.deleting and _is_nobodys(world, target):
         return steps.in_live_world(world, steps.delete_pod(target, "the migration has failed"))
@@ -58,6 +61,13 @@ def ended(world: MigrationWorld) -> Plan:
         metadata = {**migration.metadata, "finalizers": kept}
         return Plan(action=steps.patch(world, {**migration.raw, "metadata": metadata}, "it is over", door=""))
     return _tidy_up(world)
+
+
+def _forget_the_answer(vmi: Vmi) -> Action:
+    """Of a target whose migration was never handed over."""
+    ops = tested(vmi.raw, {**vmi.raw, "metadata": migration_status.without_answer(vmi)})
+    why = "its migration is over"
+    return Patch(kind=Kind.VMI, namespace=vmi.namespace, name=vmi.name, ops=ops, why=why)
 
 
 def _is_nobodys(world: MigrationWorld, target: Pod) -> bool:

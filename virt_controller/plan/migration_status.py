@@ -88,3 +88,11 @@ def was_handed_over(state: Json) -> bool:
 
 def failed_state(state: Json, reason: str, now: float) -> Json:
     return {**state, "completed": True, "failed": True, "failureReason": reason, "endTimestamp": format_time(now)}
+
+
+def without_answer(vmi: Vmi) -> Json:
+    """The VMI's metadata without the word of a target's agent that its launcher answers."""
+    if labels.TARGET_ANSWERS not in vmi.annotations:
+        return vmi.metadata
+    kept = {key: value for key, value in vmi.annotations.items() if key != labels.TARGET_ANSWERS}
+    return {**vmi.metadata, "annotations": kept}

@@ -15,7 +15,7 @@ from virt_handler.adapters.launcher_settings import LauncherSettings
 from virt_handler.plan import migration_request, steps
 from virt_handler.plan.migration_role import Move, Role, move_of
 from virt_handler.plan.migration_status import OVER_ANNOTATIONS, OVER_LABELS, failed
-from virt_handler.plan.patch import runner_patch, status_patch
+from virt_handler.plan.patch import announcement, runner_patch, status_patch
 from virt_ipc.messages import ReceiveRequest
 from virt_ipc.migration import MigrateRequest, TakeOverRequest
 from virt_model import labels
@@ -46,6 +46,7 @@ class Migrations:
         return {
             steps.OpenRelay: self._open_relay,
             steps.CloseRelay: self._close_relay,
+            steps.Announce: self._announce,
             steps.Receive: self._receive,
             steps.Migrate: self._migrate,
             steps.AbortMigration: self._abort,
@@ -66,12 +67,15 @@ class Migrations:
     async def _close_relay(self, guest: Guest, _seen: Seen, _action: object) -> None:
         await guest.close_relay()
 
-    async def _receive(self, guest: Guest, seen: Seen, _action: object) -> None:
+    async def _announce(self, guest: Guest, seen: Seen, action: steps.Announce) -> None:
+        assert seen.vmi is not None
+        await self._patch(guest, seen.vmi, announcement(seen.vmi, action.migration_uid))
+
+    async def _receive(self, guest: Guest, seen: Seen, action: steps.Receive) -> None:
         assert guest.session is not None and guest.wiring is not None and seen.vmi is not None
         options = self._settings.sync_options(seen.vmi, guest.wiring.wirings, seen.pod)
-        request = ReceiveRequest(
-            migration_uid=_move(seen).uid, vmi=self._settings.encoded(seen.vmi), options=options
-        )  # fmt: skip
+        vmi = self._settings.encoded(seen.vmi)
+        request = ReceiveRequest(migration_uid=action.migration_uid, vmi=vmi, options=options)
         await guest.session.client.receive(request)
         guest.worked()
 
@@ -107,16 +111,21 @@ class Migrations:
         else:
             runner = runner_of(seen.vmi).handed_to(pod["metadata"]["uid"])
             ops = [*runner_patch(seen.vmi, runner, action.annotations), *status_patch(seen.vmi, action.status)]
-        name = (metadata["namespace"], metadata["name"])
+        if await self._patch(guest, seen.vmi, ops) and pod is not None:
+            await self._farewell(guest)
+
+    async def _patch(self, guest: Guest, vmi: Json, ops: list[Json]) -> bool:
+        """Whether the VMI was what it was thought to be. What it says now is known afterwards: decide by that."""
+        name = (vmi["metadata"]["namespace"], vmi["metadata"]["name"])
         try:
             guest.latest = await self._kube.json_patch(VIRTUAL_MACHINE_INSTANCES, *name, ops)
         except NotFound:
             guest.latest, guest.proven_gone = None, True
-        except Conflict:  # somebody wrote meanwhile: decide again by what it says now
+        except Conflict:  # somebody wrote meanwhile
             guest.latest = await self._kube.get(VIRTUAL_MACHINE_INSTANCES, *name)
         else:
-            if pod is not None:
-                await self._farewell(guest)
+            return True
+        return False
 
     async def _farewell(self, guest: Guest) -> None:
         """The guest is elsewhere for good: nobody shall wait for it here. Nothing depends on it."""

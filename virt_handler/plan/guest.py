@@ -98,7 +98,7 @@ def _moving(seen: Observed) -> Plan | None:
     """The next step of a migration, None where the guest is treated like any other."""
     match seen.role:
         case Role.AWAITED:
-            return NOTHING
+            return migration_target.prepare(seen)
         case Role.TARGET:
             return migration_target.plan(seen)
         case Role.TAKING:

@@ -1,6 +1,14 @@
 """The target of a migration, before and after the guest is its own. Pure.
 
-before (TARGET)                               what is done
+before the hand-over (AWAITED)                what is done
+────────────────────────────────────────────  ─────────────────────────────────────────────────────────────
+it is called off                              –
+no connection                                 connect, once there is a socket
+the launcher answers                          say so: virt-controller need not wait until the kubelet knows
+something does not work                       –  (once handed over, this is said)
+network, watchdog, launcher not ready         these, in this order
+
+before (TARGET)
 ────────────────────────────────────────────  ─────────────────────────────────────────────────────────────
 no connection                                 connect, once there is a socket
 launcher dead or something else does not      say that the migration failed; once it has begun, the source does
@@ -25,6 +33,7 @@ from virt_handler.plan.migration_role import Move, move_of
 from virt_handler.plan.pod import compute_image
 from virt_handler.plan.steps import (
     NOTHING,
+    Announce,
     Connect,
     Forget,
     Launcher,
@@ -40,6 +49,31 @@ from virt_handler.plan.steps import (
 )
 from virt_model import conditions, labels
 from virt_model.conditions import Type
+
+
+def prepare(seen: Observed) -> Plan:
+    """What can be done for a guest that is to come before virt-controller hands the migration over."""
+    assert seen.vmi is not None and seen.pod is not None
+    if seen.must_stop:
+        return NOTHING
+    if seen.launcher is not Launcher.CONNECTED or seen.domain is None:
+        return Plan((Connect(),)) if seen.launcher is Launcher.READY else NOTHING
+    job: str = seen.pod["metadata"]["labels"][labels.MIGRATION_JOB_UID]
+    if (seen.vmi["metadata"].get("annotations") or {}).get(labels.TARGET_ANSWERS) != job:
+        return Plan((Announce(job),))
+    if seen.problem or seen.network is Network.BROKEN:
+        return NOTHING
+    return _make_ready(seen, job) or NOTHING
+
+
+def _make_ready(seen: Observed, job: str) -> Plan | None:
+    """None when the launcher waits for its guest."""
+    assert seen.domain is not None
+    if seen.network is Network.NONE:
+        return Plan((SetUpNetwork(),))
+    if seen.domain.migration is None:
+        return guard.before_it_comes(seen) or Plan((Receive(job),))
+    return None
 
 
 def plan(seen: Observed) -> Plan:
@@ -58,10 +92,8 @@ def plan(seen: Observed) -> Plan:
         return NOTHING
     if seen.problem or seen.network is Network.BROKEN:
         return _failed(seen, move, seen.problem)
-    if seen.network is Network.NONE:
-        return Plan((SetUpNetwork(),))
-    if report is None:
-        return guard.before_it_comes(seen) or Plan((Receive(),))
+    if (unready := _make_ready(seen, move.uid)) is not None:
+        return unready
     if seen.relay is None or seen.relay.migration_uid != move.uid:
         return Plan((OpenRelay(),))
     return _listening(seen, move)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from virt_model import labels
 from virt_model.runner import ANNOTATION, Runner
 
 Op = dict[str, Any]
@@ -65,6 +66,14 @@ def runner_guard(vmi: dict[str, Any]) -> list[Op]:
         return [{"op": "test", "path": "/metadata/annotations", "value": None}]
     path = f"/metadata/annotations/{_escaped(ANNOTATION)}"
     return [{"op": "test", "path": path, "value": annotations.get(ANNOTATION)}]
+
+
+def announcement(vmi: dict[str, Any], migration_uid: str) -> list[Op]:
+    """That a target's launcher answers; it fails where the VMI tells of another migration by now than it did."""
+    status = vmi.get("status") or {}
+    ops = status_patch(vmi, status, annotations={labels.TARGET_ANSWERS: migration_uid})
+    unchanged = {"op": "test", "path": "/status/migrationState", "value": status.get("migrationState")}
+    return [*runner_guard(vmi), unchanged, *ops]
 
 
 def runner_patch(vmi: dict[str, Any], runner: Runner, annotations: Mapping[str, str] = {}) -> list[Op]:

@@ -144,8 +144,16 @@ class OpenRelay(Struct, frozen=True, tag=True):
     """Open this node's end of the way that a migration takes; the role says which end."""
 
 
+class Announce(Struct, frozen=True, tag=True):
+    """Say in the VMI that the launcher of a migration's target answers, unless it was handed over meanwhile."""
+
+    migration_uid: str
+
+
 class Receive(Struct, frozen=True, tag=True):
     """Have the launcher of the target made ready for the guest."""
+
+    migration_uid: str
 
 
 class Migrate(Struct, frozen=True, tag=True):
@@ -199,7 +207,8 @@ class CountPanic(Struct, frozen=True, tag=True):
 
 Action = (
     Ask | Connect | SetUpNetwork | Sync | Wind | Resume | Signal | Kill | Dismiss | Forget | WriteStatus | Tell
-    | OpenRelay | Receive | Migrate | AbortMigration | CompleteMigration | HandOver | TakeOver | CloseRelay | CountPanic
+    | OpenRelay | Announce | Receive | Migrate | AbortMigration | CompleteMigration | HandOver | TakeOver
+    | CloseRelay | CountPanic
 )  # fmt: skip
 
 

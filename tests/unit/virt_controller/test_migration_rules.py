@@ -213,6 +213,38 @@ def test_who_waits_with_a_higher_priority_goes_first() -> None:
     assert TARGET in cluster.pods
 
 
+def answered() -> Cluster:
+    """The target's launcher runs, and its agent has said so; the kubelet has not."""
+    cluster = Cluster()
+    cluster.settle()
+    cluster.pods[TARGET] = pod(TARGET, "pod-b", "node2", "job", phase="Pending")
+    cluster.vmi["metadata"]["annotations"] = {labels.TARGET_ANSWERS: "job", "mine": "stays"}
+    return cluster
+
+
+def test_a_target_that_answers_its_agent_is_handed_over_before_the_kubelet_tells() -> None:
+    cluster = answered()
+    cluster.settle()
+    assert list(dict.fromkeys(cluster.phases))[2:] == ["Scheduled", "PreparingTarget"]
+    assert cluster.vmi["status"]["migrationState"]["targetPod"] == TARGET
+    assert cluster.vmi["metadata"]["annotations"] == {"mine": "stays"}
+
+
+def test_the_answer_of_another_migrations_target_says_nothing() -> None:
+    cluster = answered()
+    cluster.vmi["metadata"]["annotations"] = {labels.TARGET_ANSWERS: "other"}
+    cluster.settle()
+    assert cluster.phases[-1] == "Scheduling"
+
+
+def test_of_one_that_is_called_off_no_answer_is_left() -> None:
+    cluster = answered()
+    cluster.migration["metadata"]["deletionTimestamp"] = "2026-11-26T00:00:00Z"
+    cluster.settle()
+    assert cluster.phases[-1] == "Failed" and not cluster.migration["metadata"]["finalizers"]
+    assert cluster.vmi["metadata"]["annotations"] == {"mine": "stays"}
+
+
 def test_called_off_before_the_agents_knew() -> None:
     cluster = Cluster()
     cluster.settle()

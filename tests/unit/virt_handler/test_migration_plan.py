@@ -7,18 +7,25 @@ from typing import Any
 import msgspec
 import pytest
 
+from api.lens import apply_patch
+from api.lens_patch import PatchError
 from virt_handler.plan import guest, migration_request, migration_status, status
 from virt_handler.plan.domain import Domain, Migration, Nic, Stage
 from virt_handler.plan.guest_agent import Agent
 from virt_handler.plan.migration_role import Role, move_of, pod_here, role_of
+from virt_handler.plan.patch import announcement
 from virt_handler.plan.steps import (
+    Announce,
     CompleteMigration,
+    Connect,
     HandOver,
     Kill,
     Launcher,
     Network,
     Observed,
+    Receive,
     Relay,
+    SetUpNetwork,
     Signal,
     TakeOver,
     Tell,
@@ -307,6 +314,45 @@ def test_standing_still_is_told_once() -> None:
     assert isinstance(told, Tell) and told.message == "The guest stands still until it has moved."
     again = guest.plan(leaving(force="job", standing=True, mode="Paused")).actions
     assert CompleteMigration() not in again and told not in again
+
+
+def awaited(*, answers: str = "job", **more: Any) -> Observed:
+    """A target whose migration was not handed over yet."""
+    seen = {"launcher": Launcher.CONNECTED, "domain": Domain(status="absent"), "network": Network.READY, **more}
+    before = vmi("1:pod-a")
+    before["metadata"]["annotations"][labels.TARGET_ANSWERS] = answers
+    return Observed(vmi=before, **{"pod": TARGET, **seen}, role=Role.AWAITED, node="b", now=0.0, wall="T")
+
+
+GOES = {"metadata": {**TARGET["metadata"], "deletionTimestamp": "T"}}
+WAITS = Domain(status="absent", migration=Migration(migration_uid="job", stage=Stage.WAITING))
+
+
+@pytest.mark.parametrize(
+    ("seen", "actions"),
+    [
+        (awaited(launcher=Launcher.UNSEEN, domain=None), ()),
+        (awaited(launcher=Launcher.READY, domain=None), (Connect(),)),
+        (awaited(answers="earlier", network=Network.NONE), (Announce("job"),)),
+        (awaited(network=Network.NONE), (SetUpNetwork(),)),
+        (awaited(), (Receive("job"),)),
+        (awaited(domain=WAITS), ()),
+        (awaited(problem="no space left on device"), ()),
+        (awaited(pod=GOES, answers="earlier"), ()),
+    ],
+    ids=["no launcher", "socket", "it answers", "network", "receives", "ready", "a problem", "called off"],
+)
+def test_a_target_is_made_ready_before_its_migration_is_handed_over(seen: Observed, actions: tuple[Any, ...]) -> None:
+    assert guest.plan(seen).actions == actions
+
+
+def test_that_a_target_answers_is_said_only_into_the_vmi_that_was_seen() -> None:
+    before = vmi("1:pod-a")
+    said = apply_patch(before, announcement(before, "job"))
+    assert said["metadata"]["annotations"] == {ANNOTATION: "1:pod-a", labels.TARGET_ANSWERS: "job"}
+    for later in (vmi("1:pod-a", startTimestamp=""), vmi("2:pod-b")):
+        with pytest.raises(PatchError):
+            apply_patch(later, announcement(before, "job"))
 
 
 def switched(role: Role, here: Json, stage: Stage, runner: str = "2:pod-b", **more: Any) -> Observed:
