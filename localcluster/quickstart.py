@@ -99,6 +99,9 @@ def install(cluster: Cluster, prefix: str, version: str) -> None:
     run(
         "its CRD", cluster.command("wait", "crd/kubevirts.kubevirt.io", "--for=condition=Established", "--timeout=120s")
     )
+    # The operator judges the KubeVirt object: while one is replaced by a new version, nobody may answer for a moment.
+    rollout = cluster.command("-n", NAMESPACE, "rollout", "status", "deployment/virt-operator", "--timeout=300s")
+    run("waiting until the operator runs", rollout)
     cluster.apply("the KubeVirt object", output(module("virt_operator", "render", "cr")))
     wait = cluster.command("-n", NAMESPACE, "wait", "kubevirt/kubevirt", "--timeout=600s")
     # An installation that is being updated stays available: what is awaited first is that it is this version.
