@@ -111,7 +111,7 @@ def _one_dies(cluster: Cluster, scene: Scene, moment: str, who: str) -> None:
         return migration is None or migration["status"].get("phase") in OVER
 
     until("the migration is over", over, 180)
-    now = scene.counts_on(before if scene.vmi["metadata"]["uid"] == uid else 0)
+    now = scene.counts_on(before, of=uid)
     numbers = scene.counted(uid)
     twice = sorted({number for number in numbers if numbers.count(number) > 1})
     assert not twice, f"counted twice: {twice}"

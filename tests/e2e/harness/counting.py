@@ -53,8 +53,11 @@ class Counting:
         """What the copy in that pod has printed; None where that cannot be read."""
         return self.cluster.log(self.namespace, pod, "guest-console-log")
 
-    def counts_on(self, after: int = 0, seconds: float = 180) -> str:
-        """UID of the VMI, once its guest has counted beyond `after` in the one place where it runs."""
+    def counts_on(self, after: int = 0, seconds: float = 180, of: str = "") -> str:
+        """UID of the VMI, once its guest has counted beyond `after` in the one place where it runs.
+
+        `of` is the VMI that had counted so far: a new one begins anew.
+        """
 
         def probe() -> str | None:
             vmi = self.vmi
@@ -68,7 +71,8 @@ class Counting:
             alive = [pod for pod in self.launchers(uid) if pod["status"]["phase"] == "Running"]
             pods = [pod["metadata"]["name"] for pod in alive if pod["spec"]["nodeName"] == here]
             counted = self.ticks(pods[0]) if len(pods) == 1 else []
-            return uid if counted and counted[-1] > after else None
+            beyond = after if of in ("", uid) else 0
+            return uid if counted and counted[-1] > beyond else None
 
         return until(f"the guest counts beyond {after} in one place", probe, seconds, every=0.5)
 
@@ -88,7 +92,7 @@ class Counting:
     def counts_on_alone(self, vmi_uid: str) -> None:
         """It is still that guest, it goes on, and never did two copies of it count."""
         before = max(self.counted(vmi_uid), default=0)
-        assert self.counts_on(before) == vmi_uid, "the guest was lost"
+        assert self.counts_on(before, of=vmi_uid) == vmi_uid, "the guest was lost"
         numbers = self.counted(vmi_uid)
         twice = sorted({number for number in numbers if numbers.count(number) > 1})
         assert not twice, f"counted twice: {twice}"
