@@ -45,9 +45,11 @@ async def _child(function: str, *arguments: str, stdin: bytes = b"") -> bytes:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             out, err = await process.communicate(stdin)
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise SigningError("working on a key took too long") from None
+    finally:
+        if process.returncode is None:  # too late, or whoever waited has gone
+            process.kill()
+            await process.wait()
     if process.returncode != 0:
         raise SigningError(err.decode(errors="replace").strip()[-500:])
     return out
