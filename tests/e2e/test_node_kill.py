@@ -90,6 +90,11 @@ class Scene(Guests):
         launchers = self.cluster.list("pods", self.namespace, "kubevirt.io=virt-launcher")
         self.old = [pod["metadata"]["name"] for pod in launchers if pod["spec"]["nodeName"] == NODE]
 
+    def has_settled(self) -> None:
+        self.is_as_users_expect(360)
+        self.members_are_replaced()
+        self.moves_are_over()
+
     def is_as_users_expect(self, seconds: float) -> None:
         """Who shall run does so as a new guest, who shall not has failed, others are gone; none ran twice."""
 
@@ -194,11 +199,20 @@ def test_a_node_dies_with_guests_of_each_kind(cluster: Cluster, namespace: str, 
                 assert {name: now[name]["metadata"]["uid"] for name in scene.uid} == scene.uid, "nobody knows yet"
                 assert now["always"]["status"]["phase"] == "Running"
                 cluster.kubectl("taint", "node", NODE, f"{TAINT}=nodeshutdown:NoExecute")
-            scene.is_as_users_expect(360)
-            scene.members_are_replaced()
+            scene.has_settled()
             scene.is_told(reason)
-            scene.moves_are_over()
             settled = {name: vmi["metadata"]["uid"] for name, vmi in scene.now().items()}
         assert {name: vmi["metadata"]["uid"] for name, vmi in scene.now().items()} == settled, (
             "its return changes nothing"
         )
+
+
+@pytest.mark.long
+def test_a_node_reboots_with_guests_of_each_kind(cluster: Cluster, namespace: str) -> None:
+    """By the reset button: it is back before anybody has called it lost."""
+    with each_kind(cluster, namespace, {}) as scene:
+        cluster.delete("vm", "deleted", namespace, "--wait=false")
+        cluster.node("kill", NODE)
+        cluster.node("start", NODE)
+        scene.has_settled()
+        until("all is well again", lambda: all_is_well(cluster) and takes_guests(cluster, NODE), 300)
