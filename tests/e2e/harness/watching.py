@@ -1,5 +1,6 @@
 """Every change of the objects of a namespace, in the order in which they happened to be seen."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -42,7 +43,8 @@ class Watching:
     ) -> None:
         for connection, _ in self._connections:
             if connection.sock is not None:
-                connection.sock.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # the API server has gone, with its node
+                    connection.sock.shutdown(socket.SHUT_RDWR)
 
     def first(self, what: str, wanted: Callable[[Json], bool], seconds: float) -> Json:
         """The first object seen that is `wanted`, at once. Raises AssertionError after `seconds`."""
