@@ -67,7 +67,10 @@ class Cluster:
     def log(self, namespace: str, pod: str, container: str) -> str | None:
         """What a container has printed so far; None where that cannot be read."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?{urlencode({'container': container})}"
-        answer = rest.call(self, "GET", path)
+        try:
+            answer = rest.call(self, "GET", path)
+        except TimeoutError:  # the API server still asks the kubelet of a node that has lost its power
+            return None
         return answer.body.decode(errors="replace") if answer.status == 200 else None
 
     def create(self, *objects: Object) -> None:
