@@ -230,6 +230,11 @@ def test_an_agent_touches_only_the_guests_of_its_node() -> None:
     path = "/virtualmachineinstances-validate-update"
     assert ask(path, new, old, agent("node01"))["allowed"]
     assert not ask(path, new, old, agent("node02"))["allowed"]
+    annotations = {**old["metadata"].get("annotations", {}), "podvirt.io/target-answers": "job"}
+    said = {**old["metadata"], "resourceVersion": "8", "annotations": annotations}
+    assert ask(path, {**old, "metadata": said}, old, agent("node02"))["allowed"], "a migration's target answers there"
+    more = {**said, "annotations": {**said["annotations"], "a": "b"}}
+    assert not ask(path, {**old, "metadata": more}, old, agent("node02"))["allowed"], "and nothing else besides"
 
 
 def test_a_status_write_is_not_judged_by_rules_that_came_later() -> None:

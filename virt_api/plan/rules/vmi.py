@@ -16,6 +16,7 @@ from virt_api.plan.rules.metadata import AGENTS_ANNOTATIONS, RESERVED_LABELS
 from virt_api.plan.rules.order import SPEC, VMI_CREATE
 from virt_api.plan.unsupported import unsupported_vmi
 from virt_api.plan.users import User
+from virt_model import labels
 from virt_model.config import ClusterConfig
 
 _CHANGE_RESERVED = "modification of the following reserved kubevirt.io/ labels on a VMI object is prohibited"
@@ -56,7 +57,7 @@ def created_causes(vmi: Raw, user: User, config: ClusterConfig) -> list[Cause]:
 def updated_causes(old: Raw, new: Raw, user: User, config: ClusterConfig) -> list[Cause]:
     """What is wrong with a change of a VMI."""
     changes = (_spec_changes, _label_changes, _annotation_changes)
-    return [*(cause for find in changes for cause in find(old, new, user)), *_foreign_node(old, user, config)]
+    return [*(cause for find in changes for cause in find(old, new, user)), *_foreign_node(old, new, user, config)]
 
 
 def _spec_changes(old: Raw, new: Raw, user: User) -> Iterator[Cause]:
@@ -91,9 +92,19 @@ def _annotation_changes(old: Raw, new: Raw, user: User) -> Iterator[Cause]:
         yield Cause(reason=NOT_SUPPORTED, message=_CHANGE_AGENTS, field="metadata.annotations")
 
 
-def _foreign_node(old: Raw, user: User, config: ClusterConfig) -> Iterator[Cause]:
+def _foreign_node(old: Raw, new: Raw, user: User, config: ClusterConfig) -> Iterator[Cause]:
     if not user.agent_of_node or not config.gate("NodeRestriction"):
         return
     nodes = (text(old, "status", "nodeName"), text(old, "status", "migrationState", "targetNode"))
-    if user.agent_of_node not in nodes:
+    if user.agent_of_node not in nodes and _but_the_answer(old) != _but_the_answer(new):
         yield Cause(reason=NOT_SUPPORTED, message=_OTHER_NODE)
+
+
+def _but_the_answer(vmi: Raw) -> Raw:
+    """A VMI without what any node's agent may say of it: that a migration's target answers there. It only hastens what
+    virt-controller does anyway; and the node is named in the VMI no earlier than that is done.
+    """
+    written_by_the_server = ("managedFields", "resourceVersion", "generation")
+    metadata = {key: value for key, value in table(vmi, "metadata").items() if key not in written_by_the_server}
+    said = {key: value for key, value in table(metadata, "annotations").items() if key != labels.TARGET_ANSWERS}
+    return {**vmi, "metadata": {**metadata, "annotations": said}}
