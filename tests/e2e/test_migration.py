@@ -44,12 +44,13 @@ def migrations(cluster: Cluster, namespace: str) -> list[Object]:
 
 
 def ended(cluster: Cluster, namespace: str, count: int, seconds: float = 180) -> Object:
-    """The last of `count` migrations once it is over."""
+    """The last of `count` migrations once it is over and holds how it went, which comes with the write after."""
 
     def probe() -> Object | None:
         found = migrations(cluster, namespace)
         over = [each for each in found if each.get("status", {}).get("phase") in ("Succeeded", "Failed")]
-        return over[-1] if len(over) == count else None
+        told = len(over) == count and (over[-1]["status"].get("migrationState") or {}).get("completed")
+        return over[-1] if told else None
 
     return until(f"migration {count} is over", probe, seconds)
 
