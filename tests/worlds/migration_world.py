@@ -404,7 +404,7 @@ def _tell_launcher(world: World, node: int, action: steps.Action, job: str) -> W
         case steps.Migrate() if launcher.domain in ("running", "paused") and _may_send(launcher, number):
             begun = {"stage": Stage.SENDING.value, "job": number, "aborted": False}
             return world.launcher(index, **begun, ending=migration_ends.begins(launcher))
-        case steps.AbortMigration() if launcher.stage == Stage.SENDING and not _arrived(world):
+        case steps.AbortMigration() if migration_ends.undecided(launcher) and not _arrived(world):
             return _resumed(world, index).launcher(index, aborted=True)
         case steps.TakeOver(paused=False) if launcher.stage == Stage.SWITCHED:
             return world.launcher(index, stage=Stage.FETCHING.value, domain="running")
