@@ -60,10 +60,6 @@ class Watching:
                 assert left > 0, f"not seen within {seconds:.0f} s: {what}"
                 self._news.wait(left)
 
-    def all(self, wanted: Callable[[Json], bool]) -> list[Json]:
-        """The objects seen so far that are `wanted`."""
-        return [event["object"] for event in self.events if wanted(event["object"])]
-
     def last(self, kind: str, name: str) -> Json | None:
         """The object as it was seen last; None where it never was or is gone."""
         for event in reversed(self.events):
