@@ -144,7 +144,7 @@ def _agent(world: World) -> Iterator[Edge[World]]:
         late = None if agent.renewal.taken else agent.renewal.lease
         yield _edge("waits for its renewal no longer", _with(world._replace(late=late or world.late), hold, None))
     if hold.lease != world.api:
-        yield _edge("reads its lease", world._replace(agent=agent._replace(hold=node_lease.shown(hold, world.api))))
+        yield _edge("reads its lease", world._replace(agent=agent._replace(hold=node_lease.shown(hold, world.api, 0))))
     for name in node_lease.to_ask(hold):
         if hold.lease is not None and name not in {ping.name for ping in agent.pings}:
             ping = Ping(name, hold.lease.term, 0.0)
@@ -176,7 +176,7 @@ def _api(world: World) -> Iterator[Edge[World]]:
         renewed = node_lease.renewed(agent.hold, renewal.lease, renewal.asked_at)
         yield _edge("hears that it has renewed", _with(world, renewed, None))
     elif renewal.lease.version != world.api.version:
-        yield _edge("hears of a conflict", _with(world, node_lease.shown(agent.hold, world.api), None))
+        yield _edge("hears of a conflict", _with(world, node_lease.shown(agent.hold, world.api, 0), None))
     else:
         taken = _next(world, renewal.lease)
         back = Renewal(taken, renewal.asked_at, taken=True)

@@ -33,7 +33,7 @@ PATIENCE = 0.1
 """Share of the lease that the API, and then the witnesses, have to answer."""
 AWAY_SECONDS = 300
 """How long the lease lasts that an agent takes before it ends: its successor's image may have to be pulled."""
-LAST_WORD_SECONDS = 5.0
+FIRST_LOOK_SECONDS = LAST_WORD_SECONDS = 5.0
 
 
 class Witnesses(Protocol):
@@ -84,7 +84,10 @@ class LeaseKeeper:
 
     async def run(self, guests: Guarded) -> None:
         """Until cancelled; the last word is a lease for the time until a successor is there."""
-        if guests.any_guarded():
+        with contextlib.suppress(TimeoutError, ApiError):  # then with the first renewal
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                await self._look()
+        if guests.any_guarded() or node_lease.promises_more(self._hold, self._config().lease_seconds):
             self._needed.set()
         await self._needed.wait()
         await together(self._witnesses.run(), self._keep(guests), self._catch_up(guests))
@@ -100,11 +103,13 @@ class LeaseKeeper:
             while True:
                 await self._needed.wait()
                 self._needed.clear()
-                kept = await self._extend(self._config().lease_seconds)
+                seconds = self._config().lease_seconds
+                kept = await self._extend(seconds)
                 await guests.wind(self.until)
-                if guests.any_guarded() or not kept:  # also without guests: it may have been declared over
+                # also without guests: it may have been declared over
+                if guests.any_guarded() or not kept or node_lease.promises_more(self._hold, seconds):
                     self._needed.set()
-                await asyncio.sleep(self._config().lease_seconds / 3 if kept else 1.0)
+                await asyncio.sleep(seconds / 3 if kept else 1.0)
         finally:
             if guests.any_guarded():
                 with contextlib.suppress(TimeoutError, ApiError):
@@ -125,16 +130,15 @@ class LeaseKeeper:
 
     async def _renew(self, seconds: int) -> None:
         """Raises ApiError, and leaves in `_hold` what is known then."""
-        if self._hold is None:
-            self._hold = node_lease.found(await self._present(), boottime())
+        hold = self._hold or await self._look()
         wanted = Terms(seconds, witnesses_of(self._node, await self._witnesses.known()))
-        lease = node_lease.next_lease(self._hold, self._node, wanted, boottime())
+        lease = node_lease.next_lease(hold, self._node, wanted, boottime())
         asked_at = boottime()
-        self._hold = node_lease.attempted(self._hold, lease)
+        self._hold = node_lease.attempted(hold, lease)
         try:
             answer = await self._write(lease)
         except (Conflict, NotFound):
-            self._hold = node_lease.shown(self._hold, await self._present())
+            self._hold = node_lease.shown(self._hold, await self._present(), boottime())
             raise
         written = read_lease(answer)
         assert written is not None
@@ -142,6 +146,11 @@ class LeaseKeeper:
             LOG.info("this node has a lease of %d s; its witnesses: %s", written.seconds, ", ".join(written.witnesses))
             self.returned.set()
         self._hold = node_lease.renewed(self._hold, written, asked_at)
+
+    async def _look(self) -> Hold:
+        """What an agent before this one has promised, which nobody knows better. Raises ApiError."""
+        self._hold = node_lease.found(await self._present(), boottime())
+        return self._hold
 
     async def _write(self, lease: NodeLease) -> Json:
         body = render_lease(lease, self._namespace, rfc3339_micro(self._clock.now()))

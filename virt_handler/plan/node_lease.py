@@ -51,7 +51,7 @@ def lasts(seconds: float) -> float:
 
 
 def found(lease: NodeLease | None, now: float) -> Hold:
-    """What a new agent knows."""
+    """What a new agent knows. The earlier it looks, the sooner what the one before it promised is over."""
     return Hold(lease=lease, wound=now + lease.seconds if lease is not None else NEVER)
 
 
@@ -74,10 +74,14 @@ def renewed(hold: Hold, lease: NodeLease, asked_at: float) -> Hold:
     return replace(hold, lease=lease, ours=True, unsure=(), until=max(hold.until, asked_at + lasts(lease.seconds)))
 
 
-def shown(hold: Hold, present: NodeLease | None) -> Hold:
-    """The API holds this, whoever made it: it extends nothing. While it is the same, a write of ours may still come."""
+def shown(hold: Hold, present: NodeLease | None, now: float) -> Hold:
+    """The API holds this, whoever made it: it extends nothing. While it is the same, a write of ours may still come.
+
+    Before our first renewal it may be the last word of an agent that had not ended yet when we looked.
+    """
     same = present is not None and hold.lease is not None and present.version == hold.lease.version
-    return replace(hold, lease=present, ours=hold.ours and same, unsure=hold.unsure if same else ())
+    wound = hold.wound if same or hold.ours else max(hold.wound, found(present, now).wound)
+    return replace(hold, lease=present, ours=hold.ours and same, unsure=hold.unsure if same else (), wound=wound)
 
 
 def answered(hold: Hold, witness: str, asked_at: float) -> Hold:
@@ -103,6 +107,11 @@ def holds(hold: Hold, now: float) -> bool:
     """Whether a guest may be started, or let run, now."""
     lease = hold.lease
     return lease is not None and not lease.fenced and hold.until - now >= LEAST_LEFT * lease.seconds
+
+
+def promises_more(hold: Hold | None, seconds: float) -> bool:
+    """Whether it has to be renewed even without guests: an agent after us would count on all that it promises anew."""
+    return hold is not None and hold.lease is not None and not hold.lease.fenced and hold.lease.seconds > seconds
 
 
 def to_ask(hold: Hold) -> tuple[str, ...]:

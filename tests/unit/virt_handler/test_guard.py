@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.kube import FakeKube, fake_kube
 from tests.fakes.waiting import until
 from tests.unit.virt_handler.test_guest_plan import seen, vmi
+from virt_handler.adapters import lease_keeper
 from virt_handler.adapters.lease_keeper import LeaseKeeper, boottime
 from virt_handler.plan import node_lease
 from virt_handler.plan.domain import Domain
@@ -64,6 +65,16 @@ def test_a_lease_gets_shorter_only_as_fast_as_what_it_promised() -> None:
         assert now + lease.seconds >= hold.until, "others would wait for less than the guests were promised"
         hold = node_lease.renewed(hold, lease, now)
     assert lease.seconds <= 40
+
+
+def test_an_agent_before_this_one_may_say_its_last_word_after_this_one_has_looked() -> None:
+    """Both run for a moment where a pod is deleted by force."""
+    hold = node_lease.found(LEASE, 0.0)
+    hold = node_lease.shown(hold, msgspec.structs.replace(LEASE, seconds=300, term=4, version="8"), 2.0)
+    assert node_lease.next_lease(hold, "n1", Terms(30), 100.0).seconds >= 202, "its watchdogs run on for so long"
+    ours = node_lease.renewed(node_lease.found(LEASE, 0.0), LEASE, 1.0)
+    again = node_lease.shown(ours, msgspec.structs.replace(LEASE, version="8", fenced=True), 40.0)
+    assert node_lease.next_lease(again, "n1", Terms(30), 41.0).seconds == 30, "what we have promised is over"
 
 
 def test_the_watchers_are_the_next_in_order() -> None:
@@ -122,16 +133,39 @@ async def test_a_guest_that_is_guarded_has_the_lease_renewed_whatever_is_wished_
         try:
             guarded = {"metadata": {"annotations": {GUARDED: "1", model.WANTED: "false"}}}
             assert lease.guard_of(guarded) == Guard()
-            await until(lambda: ("apis/coordination.k8s.io/v1/leases", "kubevirt", "node-n1") in api.objects)
+            await until(lambda: NAME in api.objects)
         finally:
             task.cancel()
             await asyncio.wait({task})
 
 
-def term(api: FakeKube) -> int:
-    lease = read_lease(api.objects[("apis/coordination.k8s.io/v1/leases", "kubevirt", "node-n1")])
+NAME = ("apis/coordination.k8s.io/v1/leases", "kubevirt", "node-n1")
+
+
+def held(api: FakeKube) -> NodeLease:
+    lease = read_lease(api.objects[NAME])
     assert lease is not None
-    return lease.term
+    return lease
+
+
+async def test_a_long_lease_of_an_agent_before_is_made_short_though_no_guest_needs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else each agent after it would count on it anew, and a guest of theirs would wait so long for its restart."""
+    passed = 0.0
+    monkeypatch.setattr(lease_keeper, "boottime", lambda: boottime() + passed)
+    async with fake_kube() as (api, kube):
+        long = msgspec.structs.replace(LEASE, seconds=300, version="")
+        api.put(f"{LEASES}/node-n1", render_lease(long, "kubevirt", "now"))
+        task = asyncio.create_task(keeper(kube, Others()).run(Guests(guarded=False)))
+        try:
+            await until(lambda: held(api).term > long.term)
+            assert held(api).seconds >= 300, "watchdogs that nobody has seen yet may be wound up as far as that"
+            passed = 330.0
+            await until(lambda: held(api).seconds == 10, 20)
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
 
 @pytest.mark.parametrize("answers", [("n3",), ()])
@@ -147,8 +181,8 @@ async def test_without_the_api_the_guests_run_as_long_as_others_vouch_for_them(a
             await until(lambda: boottime() > asked + 4.5, 20)
             assert (guests.wound > first) == bool(answers)
             api.allow("node-n1")
-            before = term(api)
-            await until(lambda: term(api) > before and guests.wound > first, 20)
+            before = held(api).term
+            await until(lambda: held(api).term > before and guests.wound > first, 20)
         finally:
             task.cancel()
             await asyncio.wait({task})
