@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import libvirt
 import msgspec
@@ -21,6 +21,8 @@ POLL_SECONDS = 0.4
 TELL_SECONDS = 2.5
 """Between two reports of progress: whoever reads them paces itself, and the last one must not wait behind others."""
 MAX_ERROR = 2048
+FIGURES_SECONDS = 1.0
+"""How long to wait for libvirt's figures of a migration that is done: they come with its end."""
 PATIENCE = 5.0
 """Seconds that a second wish to stand still waits for the first."""
 SPLIT = (libvirt.VIR_DOMAIN_PAUSED_POSTCOPY, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)
@@ -46,7 +48,7 @@ class Departure:
         self._look_now = threading.Event()
         self._aborted = self._switching = False
         self._asked_to_stand = OneAtATime(PATIENCE)
-        self._switched = threading.Event()
+        self._switched, self._figured = threading.Event(), threading.Event()
         self._ending = threading.Lock()  # a guest is made to stand before the end, and then let go on, or not at all
         self._saying = threading.Lock()
         self._why = ""
@@ -103,8 +105,15 @@ class Departure:
         self._switched.set()
         log("the guest is switched: from now on it runs at the target or nowhere", migration=self.uid)
 
+    def figures(self, stats: Mapping[str, int]) -> None:
+        """libvirt tells by them what the migration took."""
+        log("what the migration took", **departure.outcome(stats))
+        self._figured.set()
+
     def _move(self) -> None:
         error = self._attempt()
+        if error is None:
+            self._figured.wait(FIGURES_SECONDS)  # this process may end as soon as all is said
         split = error is not None and (self.has_switched or self._is_split())
         with self._ending:
             self._over.set()

@@ -9,8 +9,7 @@ import libvirt_qemu
 
 from virt_ipc.messages import PanicReport, Reason
 from virt_launcher.adapters import words
-from virt_launcher.adapters.log import log
-from virt_launcher.plan import alias, departure, panic
+from virt_launcher.plan import alias, panic
 
 _SWITCHED = (libvirt.VIR_DOMAIN_EVENT_SUSPENDED, libvirt.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
 _PANICKED = "GUEST_PANICKED"
@@ -34,6 +33,9 @@ class Told(Protocol):
 
     def disk_failed(self, volume: str, *, no_space: bool) -> None:
         """It stands because of that."""
+
+    def job_done(self, stats: dict[str, Any]) -> None:
+        """libvirt's last figures of a job, such as a migration."""
 
 
 def subscribe(connection: libvirt.virConnect, told: Told) -> None:
@@ -74,5 +76,5 @@ def _on_io_error(_conn: object, _dom: object, _path: str, device: str, action: i
         told.disk_failed(alias.disk_name(device), no_space=why == "enospc")
 
 
-def _on_job_completed(_conn: object, _dom: object, stats: dict[str, Any], _told: Told) -> None:
-    log("what the migration took", **departure.outcome(stats))
+def _on_job_completed(_conn: object, _dom: object, stats: dict[str, Any], told: Told) -> None:
+    told.job_done(stats)

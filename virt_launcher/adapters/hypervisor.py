@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import libvirt
 import msgspec
@@ -290,3 +290,7 @@ class Hypervisor:
     def disk_failed(self, volume: str, *, no_space: bool) -> None:
         self._set(paused_on_volume=volume[:253], paused_on_no_space=no_space)
         self._look()
+
+    def job_done(self, stats: Mapping[str, int]) -> None:
+        if self._departure is not None:
+            self._departure.figures(stats)

@@ -166,7 +166,7 @@ def test_a_disk_that_libvirt_is_not_sure_of_goes_along_when_it_is_overridden(
 
 
 def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
-    embedded: Embedded, receiving: Path, relay: Relay
+    embedded: Embedded, receiving: Path, relay: Relay, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from virt_launcher.adapters.receiver import Receiver
 
@@ -200,6 +200,7 @@ def test_a_guest_stays_when_there_is_no_way_and_moves_when_there_is(
     receiver.open()
     hypervisor.depart(MigrateRequest(migration_uid="m", libvirt_port=relay.port, connections=8), here.at_source)
     here.wait(MigrationStage.SENT)
+    assert "what the migration took" in capfd.readouterr().err, "a launcher may end at any moment after its last word"
     seen.wait(Status.SHUTOFF, Reason.MIGRATED)
     ends = {report.reason for report in seen.reports[before:] if report.status is Status.SHUTOFF}
     assert Reason.UNKNOWN not in ends, "an end for another reason would be taken for a crash"
