@@ -87,6 +87,13 @@ def checked(cluster: Cluster, namespace: str, count: int) -> int:
         return now
 
 
+def refused_to_agents(cluster: Cluster) -> list[str]:
+    """What virt-api did not let a node's agent do. It goes on without that, later: nothing else would show it."""
+    pods = cluster.list("pods", "kubevirt", "kubevirt.io=virt-api")
+    logs = (cluster.log("kubevirt", pod["metadata"]["name"], "virt-api") or "" for pod in pods)
+    return [line for log in logs for line in log.splitlines() if "refused: Node restriction" in line]
+
+
 def test_there_and_back(cluster: Cluster, namespace: str, guest: Console) -> None:
     first = live(cluster, namespace)
     moved = move(cluster, namespace, 1)
@@ -103,6 +110,7 @@ def test_there_and_back(cluster: Cluster, namespace: str, guest: Console) -> Non
     assert back["metadata"]["annotations"][RUNNER].startswith("3:")
     assert PROGRESS not in back["metadata"]["annotations"]
     checked(cluster, namespace, count)
+    assert not refused_to_agents(cluster)
     vms.running(cluster, namespace, GUEST)
     until(
         "what the guest has left is over", lambda: phases(cluster, namespace) == ["Running", "Succeeded", "Succeeded"]
