@@ -82,5 +82,5 @@ class Watching:
                 with self._news:
                     self.events.append(json.loads(line))
                     self._news.notify_all()
-        except (OSError, ValueError, AttributeError):
-            return  # the socket was closed under it: the test is over
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            return  # the API server has gone, or the socket was closed under it: the test is over
