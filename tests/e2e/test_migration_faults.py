@@ -8,7 +8,7 @@ from tests.e2e.harness import processes
 from tests.e2e.harness.cluster import Cluster, Object
 from tests.e2e.harness.counting import OVER, Counting, counting, explained
 from tests.e2e.harness.moments import MOMENTS, made_for, reached
-from tests.e2e.harness.nodes import all_is_well
+from tests.e2e.harness.nodes import reset
 from tests.e2e.harness.waiting import until
 from tests.e2e.harness.watching import MIGRATIONS, Watching
 
@@ -52,14 +52,8 @@ class Scene(Counting):
         if kind == "handler":
             return self._component("virt-handler", node)
         if kind == "node":
-            return lambda: self._reboot(node)
+            return lambda: reset(self.cluster, node, 240)
         return lambda: processes.kill(*(processes.qemu_of(pod) if kind == "QEMU" else processes.of_pod(pod)))
-
-    def _reboot(self, node: str) -> None:
-        """A power cut, and the power comes back."""
-        self.cluster.node("kill", node)
-        self.cluster.node("start", node)
-        until("all is well again", lambda: all_is_well(self.cluster), 240)
 
     def _component(self, name: str, node: str | None) -> Callable[[], None]:
         pods = self.cluster.list("pods", "kubevirt", f"kubevirt.io={name}")

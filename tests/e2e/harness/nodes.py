@@ -1,7 +1,8 @@
 """Nodes of the cluster, and whether all is well on them."""
 
 from . import vms
-from .cluster import Cluster, Result
+from .cluster import Cluster, Object, Result
+from .waiting import until
 
 
 def ready(cluster: Cluster, node: str) -> str:
@@ -20,10 +21,29 @@ def takes_guests(cluster: Cluster, name: str) -> bool:
 def all_is_well(cluster: Cluster) -> bool:
     """On all nodes, with every pod of the system."""
     nodes = [node["metadata"]["name"] for node in cluster.list("nodes")]
-    pods = [pod for namespace in ("kubevirt", "kube-system") for pod in cluster.list("pods", namespace)]
+    pods = _system(cluster)
     handlers = [pod for pod in pods if pod["metadata"]["labels"].get("kubevirt.io") == "virt-handler"]
     well = all(ready(cluster, node) == "True" for node in nodes) and len(handlers) == len(nodes)
     return well and all(vms.is_true(pod, "Ready") for pod in pods)
+
+
+def _system(cluster: Cluster) -> list[Object]:
+    return [pod for namespace in ("kubevirt", "kube-system") for pod in cluster.list("pods", namespace)]
+
+
+def reset(cluster: Cluster, node: str, seconds: float) -> None:
+    """A power cut, and the power comes back: until all is well, and nothing is still told as it was before."""
+
+    def containers() -> set[str]:
+        here = (pod for pod in _system(cluster) if pod["spec"].get("nodeName") == node)
+        told = (each for pod in here for each in pod["status"].get("containerStatuses") or [])
+        return {each["containerID"] for each in told if each.get("containerID")}
+
+    before = containers()
+    assert before
+    cluster.node("kill", node)
+    cluster.node("start", node)
+    until("all is well again", lambda: all_is_well(cluster) and not before & containers(), seconds)
 
 
 def drain(cluster: Cluster, node: str, seconds: int, *names: str) -> Result:
