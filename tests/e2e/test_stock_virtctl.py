@@ -35,7 +35,8 @@ NO_VM = 'virtualmachine.kubevirt.io "{}" not found'
 NO_VMI = 'virtualmachineinstance.kubevirt.io "{}" not found'
 PORT = re.compile(r'"port": ?(\d+)')
 FORWARDED = re.compile(r"forwarding tcp 127\.0\.0\.1:(\d+) to 80")
-KEYED = "#!/bin/sh\nmkdir -p /root/.ssh\necho '{key}' >/root/.ssh/authorized_keys\noptional ssh\noptional guest-agent\n"
+KEYED = "#!/bin/sh\nmkdir -p /root/.ssh\necho '{key}' >/root/.ssh/authorized_keys\noptional guest-agent\noptional ssh\n"
+"""The server comes last: the libraries of a part replace those of another, which is without them for a moment."""
 
 pytestmark = pytest.mark.skipif(
     BINARY is None, reason=f"PODVIRT_STOCK_VIRTCTL names no program ({GIVEN or 'it is not set'})"
