@@ -191,19 +191,25 @@ def _hand_over(world: MigrationWorld, vmi: Vmi, target: Pod) -> Plan:
 
 
 def _handed_over(world: MigrationWorld, vmi: Vmi, state: Json) -> Plan:
+    ahead = _next(world.migration.step, migration_status.reached(state))
+    if ahead is not None and state.get("completed") and not state.get("failed"):
+        return Plan(action=_follow(world, ahead))
     if state.get("completed"):
         return Plan(action=migration_end.outcome(world, state))
     if world.migration.deleting and not state.get("abortRequested"):
         return Plan(action=_patch_state(vmi, {**state, "abortRequested": True}, "an abort is asked for"))
     if world.migration.forced and vmi.annotations.get(labels.FORCE_COMPLETE) != world.migration.uid:
         return Plan(action=_force(world.migration, vmi))
-    reached = migration_status.reached(state)
-    if reached is not world.migration.step and _later(reached, world.migration.step):
-        return Plan(action=steps.move(world, reached, "the agents have come this far"))
+    if ahead is not None:
+        return Plan(action=_follow(world, ahead))
     target = world.target
     if not state.get("startTimestamp") and (target is None or target.finished or target.deleting):
         return _without_target(world, vmi, state)  # a pod on a node that has died is deleting for ever
     return SETTLED
+
+
+def _follow(world: MigrationWorld, step: Step) -> Action:
+    return steps.move(world, step, "the agents have come this far, or farther")
 
 
 def _without_target(world: MigrationWorld, vmi: Vmi, state: Json) -> Plan:
@@ -231,6 +237,8 @@ def _patch_state(vmi: Vmi, state: Json, why: str) -> Action:
     return Patch(kind=Kind.VMI, namespace=vmi.namespace, name=vmi.name, ops=ops, why=why)
 
 
-def _later(new: Step, old: Step) -> bool:
+def _next(step: Step, reached: Step) -> Step | None:
+    """The phase after `step`, where the agents have come farther: who watches sees each of them, and when it began."""
     order = list(Step)
-    return order.index(new) > order.index(old)
+    after = order.index(step) + 1
+    return order[after] if after <= order.index(reached) else None

@@ -67,7 +67,7 @@ def handed_over(migration: Migration, vmi: Vmi, source: Pod, target: Pod, manner
 
 def reached(state: Json) -> Step:
     """The phase that the agents' words in the VMI amount to."""
-    if state.get("startTimestamp"):
+    if state.get("startTimestamp") or state.get("completed"):
         return Step.RUNNING
     return Step.READY if state.get("targetNodeAddress") else Step.PREPARING
 

@@ -159,6 +159,35 @@ def test_a_whole_migration_goes_through_the_phases_of_the_original() -> None:
     ]
 
 
+@pytest.mark.parametrize("over", [False, True])
+def test_a_controller_that_is_slower_than_the_agents_still_shows_each_phase(over: bool) -> None:
+    cluster = at_the_agents()
+    cluster.agents(targetNodeAddress="10.0.0.2", startTimestamp="T")
+    if over:
+        cluster.agents(completed=True, endTimestamp="T")
+    cluster.settle()
+    assert list(dict.fromkeys(cluster.phases))[3:] == [
+        "PreparingTarget", "TargetReady", "Running", *(["Succeeded"] if over else [])
+    ]  # fmt: skip
+    moments = [each["phase"] for each in cluster.migration["status"]["phaseTransitionTimestamps"]]
+    assert {"PreparingTarget", "TargetReady", "Running"} <= set(moments)
+
+
+def test_one_that_has_failed_is_not_shown_as_running_first() -> None:
+    cluster = at_the_agents()
+    cluster.agents(targetNodeAddress="10.0.0.2", startTimestamp="T", completed=True, failed=True, failureReason="x")
+    cluster.settle()
+    assert list(dict.fromkeys(cluster.phases))[3:] == ["PreparingTarget", "Failed"]
+
+
+def test_one_that_is_over_is_not_asked_to_stop() -> None:
+    cluster = at_the_agents()
+    cluster.agents(targetNodeAddress="10.0.0.2", startTimestamp="T", completed=True, endTimestamp="T")
+    cluster.migration["metadata"]["deletionTimestamp"] = format_time(NOW)
+    cluster.settle()
+    assert cluster.phases[-1] == "Succeeded" and "abortRequested" not in cluster.vmi["status"]["migrationState"]
+
+
 def test_the_target_is_the_launcher_pod_once_more_elsewhere_and_on_a_like_machine() -> None:
     cluster = Cluster()
     cluster.migration["spec"]["addedNodeSelector"] = {"disk": "fast", "kubernetes.io/arch": "arm64"}
