@@ -26,7 +26,16 @@ import msgspec
 
 from virt_handler.adapters import netns
 from virt_handler.adapters.migration_door import Door
-from virt_handler.adapters.migration_wire import CHUNK, SILENT_SECONDS, Wire, carry, hang_up, notice_silence
+from virt_handler.adapters.migration_wire import (
+    CHUNK,
+    SILENT_SECONDS,
+    Wire,
+    carry,
+    hang_up,
+    hold_little_between,
+    hold_little_here,
+    notice_silence,
+)
 from virt_handler.adapters.safe_path import beneath
 from virt_handler.plan import migration_hello
 from virt_handler.plan.migration_hello import Hello
@@ -155,7 +164,7 @@ class MigrationRelays:
                 move.address, move.port, ssl=self._client(), server_hostname=self._name_of(move.target_node),
                 limit=CHUNK,
             )  # fmt: skip
-            notice_silence(writer.get_extra_info("socket"))
+            _prepare(writer.get_extra_info("socket"))
             writer.write(migration_hello.hello(Hello(migration_uid=move.uid, channel=channel, key=key)))
             return reader, writer
 
@@ -182,15 +191,21 @@ class MigrationRelays:
     async def listen_for(self, move: Move, dial: Dial, namespace: int = -1) -> End:
         address = await asyncio.to_thread(self._address)
         listener = socket.create_server((address, 0), family=_family(address))
+        hold_little_between(listener)
         port = listener.getsockname()[1]
         end = TargetEnd(Relay(migration_uid=move.uid, address=address, port=port), namespace)
         door = Door(move, self._name_of(move.source_node), self._server)
+
+        async def inward(channel: int) -> socket.socket:
+            connection = await dial(channel)
+            hold_little_here(connection)
+            return connection
 
         async def came(connection: socket.socket) -> None:
             admitted = await door.admit(connection)
             if admitted is not None:
                 channel, wire = admitted
-                await end.join(wire, lambda: dial(channel), f"virt-handler of {move.source_node} or the launcher")
+                await end.join(wire, lambda: inward(channel), f"virt-handler of {move.source_node} or the launcher")
 
         end.serve(listener, came)
         return end
@@ -215,11 +230,18 @@ def _listen() -> dict[int, socket.socket]:
     try:
         for channel in (LIBVIRT, MEMORY, DISKS):
             found[channel] = socket.create_server((LOOPBACK, channel))
+            hold_little_here(found[channel])
     except OSError:
         for listener in found.values():
             listener.close()
         raise
     return found
+
+
+def _prepare(connection: socket.socket) -> None:
+    """One to the other agent."""
+    notice_silence(connection)
+    hold_little_between(connection)
 
 
 async def _dial_plain(move: Move, channel: int, key: bytes) -> socket.socket:
@@ -228,7 +250,7 @@ async def _dial_plain(move: Move, channel: int, key: bytes) -> socket.socket:
     try:
         connection.setblocking(False)
         await loop.sock_connect(connection, (move.address, move.port))
-        notice_silence(connection)
+        _prepare(connection)
         nonce = secrets.token_bytes(migration_hello.NONCE_BYTES)
         await loop.sock_sendall(connection, migration_hello.plain(key, move.uid, channel, nonce))
     except BaseException:

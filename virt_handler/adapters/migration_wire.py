@@ -18,7 +18,8 @@ from typing import Final
 
 from virt_runtime.race import first_of
 
-CHUNK: Final = 1 << 20
+CHUNK: Final = 1 << 18
+"""Bytes that are taken at once. Twice as many may wait in this process, for each connection."""
 SILENT_SECONDS: Final = 20
 """So long may the other agent's kernel say nothing. Longer than a switch needs to find another way."""
 _ASK_SECONDS: Final = 2
@@ -26,6 +27,10 @@ _ASK_SECONDS: Final = 2
 _TCP_RTO_MAX_MS: Final = 44
 """Linux 6.15 and later; Python has no name for it."""
 FAREWELL_SECONDS: Final = 10.0
+_WAITING_HERE: Final = 1 << 18
+_WAITING_BETWEEN: Final = 1 << 20
+"""Per connection. It bounds the rate to a far node: 100 MB/s for 10 ms there and back."""
+_UNSENT: Final = 1 << 17
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Wire = Streams | socket.socket
 """A connection: over TLS, or plain."""
@@ -44,6 +49,22 @@ def notice_silence(connection: socket.socket) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * SILENT_SECONDS)
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, 1000 * _ASK_SECONDS)
+
+
+def hold_little_here(connection: socket.socket) -> None:
+    """Few bytes may wait between this agent and a pod. Set on a listener it holds for what comes.
+
+    The kernel would let tens of MB wait on the way, and all of it must arrive after the guest has stopped, before it
+    runs again: QEMU counts as sent what it could write.
+    """
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        connection.setsockopt(socket.SOL_SOCKET, option, _WAITING_HERE)
+
+
+def hold_little_between(connection: socket.socket) -> None:
+    """The same between two agents, where a long way takes as much as its length asks for."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WAITING_BETWEEN)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
 
 
 def hang_up(wire: Wire) -> None:

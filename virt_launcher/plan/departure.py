@@ -95,7 +95,7 @@ def parameters(request: Terms, disks: list[str]) -> dict[str, object]:
     return chosen
 
 
-FIRST_DOWNTIME_MS: Final = 100
+FIRST_DOWNTIME_MS: Final = 50
 PATIENT_ROUNDS: Final = 2
 """The whole memory, and once what was changed meanwhile."""
 _DATA: Final = ("data_total", "data_processed", "data_remaining")

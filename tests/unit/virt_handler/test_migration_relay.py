@@ -128,6 +128,48 @@ async def ask(port: int, data: bytes) -> bytes:
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="entering a network namespace needs root")
 
 
+async def taken(port: int, most: int) -> int:
+    """How many bytes the way takes while nobody reads them at its end: up to `most`, or until it takes no more."""
+    loop, count, piece = asyncio.get_running_loop(), 0, bytes(1 << 16)
+    with socket.socket() as sender:
+        sender.setblocking(False)
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+        await loop.sock_connect(sender, (LOOPBACK, port))
+        with contextlib.suppress(TimeoutError):
+            while count < most:
+                async with asyncio.timeout(1):
+                    await loop.sock_sendall(sender, piece)
+                count += len(piece)
+    return count
+
+
+@pytest.mark.parametrize("told", [move, plain], ids=["TLS", "plain"])
+async def test_what_a_slow_target_has_not_read_waits_in_the_guest_that_goes_on(told: Callable[..., Move]) -> None:
+    """And not on the way, where it would have to arrive while the guest stands."""
+    deaf = socket.create_server((HOST, 0))
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    dialled = asyncio.Event()
+
+    async def dial(channel: int) -> socket.socket:
+        dialled.set()
+        return socket.create_connection(deaf.getsockname())
+
+    own = os.open("/proc/self/ns/net", os.O_RDONLY)
+    target = await relays("b").listen_for(told(), dial)
+    source = await relays("a").listen_in(own, told(target.state.port))
+    try:
+        with socket.create_connection((LOOPBACK, source.state.port)):  # libvirt's, which brings the key
+            async with asyncio.timeout(20):
+                await dialled.wait()
+            count = await taken(MEMORY, 64 << 20)
+        assert 0 < count < 8 << 20
+    finally:
+        deaf.close()
+        await source.close()
+        await target.close()
+        os.close(own)
+
+
 @pytest.mark.parametrize("told", [move, plain], ids=["TLS", "plain"])
 async def test_each_channel_arrives_where_it_belongs_whole(told: Callable[..., Move]) -> None:
     data = os.urandom(3 << 20)

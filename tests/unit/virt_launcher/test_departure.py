@@ -59,9 +59,9 @@ def test_a_bandwidth_below_libvirts_unit_is_not_unlimited() -> None:
 
 def test_the_guest_may_stand_longer_with_each_round_and_never_longer_than_it_may() -> None:
     request = replace(REQUEST, max_downtime_ms=900)
-    assert [departure.downtime_ms(request, rounds) for rounds in range(8)] == [100, 100, 100, 200, 400, 800, 900, 900]
+    assert [departure.downtime_ms(request, rounds) for rounds in range(9)] == [50, 50, 50, 100, 200, 400, 800, 900, 900]
     assert departure.downtime_ms(request, 10**9) == 900
-    assert departure.downtime_ms(replace(REQUEST, max_downtime_ms=50), 1) == 50
+    assert departure.downtime_ms(replace(REQUEST, max_downtime_ms=40), 1) == 40
 
 
 def test_the_attempt_is_given_up_when_the_time_is_over() -> None:
