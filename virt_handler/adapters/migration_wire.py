@@ -31,6 +31,8 @@ _WAITING_HERE: Final = 1 << 18
 _WAITING_BETWEEN: Final = 1 << 20
 """Per connection. It bounds the rate to a far node: 100 MB/s for 10 ms there and back."""
 _UNSENT: Final = 1 << 17
+_SO_RCVBUFFORCE: Final = 33
+"""Whatever net.core.rmem_max is, which is often 208 KiB; Python has no name for it."""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Wire = Streams | socket.socket
 """A connection: over TLS, or plain."""
@@ -62,8 +64,11 @@ def hold_little_here(connection: socket.socket) -> None:
 
 
 def hold_little_between(connection: socket.socket) -> None:
-    """The same between two agents, where a long way takes as much as its length asks for."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WAITING_BETWEEN)
+    """The same between two agents, where what is on a long way does not count as waiting, up to a size."""
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _WAITING_BETWEEN)
+    except PermissionError:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WAITING_BETWEEN)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
 
 
