@@ -17,7 +17,7 @@ import msgspec
 import pytest
 import trustme
 
-from virt_handler.adapters.migration_relay import MOST_CONNECTIONS, End, MigrationRelays
+from virt_handler.adapters.migration_relay import MOST_CONNECTIONS, Dial, End, MigrationRelays
 from virt_handler.adapters.migration_wire import SILENT_SECONDS, notice_silence
 from virt_handler.plan import migration_hello
 from virt_handler.plan.migration_role import Move
@@ -94,11 +94,11 @@ class Pod:
 
 @contextlib.asynccontextmanager
 async def way(
-    source: MigrationRelays, told: Callable[[int], Move], at_target: Move | None = None
+    source: MigrationRelays, told: Callable[[int], Move], at_target: Move | None = None, dial: Dial | None = None
 ) -> AsyncIterator[tuple[End, End, Pod]]:
     """Both ends, open; `told(port)` is the migration as the source knows it, `at_target` as the target does."""
     pod = Pod()
-    target = await relays("b").listen_for(at_target or move(), pod.dial)
+    target = await relays("b").listen_for(at_target or move(), dial or pod.dial)
     own = os.open("/proc/self/ns/net", os.O_RDONLY)
     try:
         begin = await source.listen_in(own, told(target.state.port))
@@ -146,28 +146,18 @@ async def taken(port: int, most: int) -> int:
 @pytest.mark.parametrize("told", [move, plain], ids=["TLS", "plain"])
 async def test_what_a_slow_target_has_not_read_waits_in_the_guest_that_goes_on(told: Callable[..., Move]) -> None:
     """And not on the way, where it would have to arrive while the guest stands."""
-    deaf = socket.create_server((HOST, 0))
+    deaf, dialled = socket.create_server((HOST, 0)), asyncio.Event()
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
-    dialled = asyncio.Event()
 
     async def dial(channel: int) -> socket.socket:
         dialled.set()
         return socket.create_connection(deaf.getsockname())
 
-    own = os.open("/proc/self/ns/net", os.O_RDONLY)
-    target = await relays("b").listen_for(told(), dial)
-    source = await relays("a").listen_in(own, told(target.state.port))
-    try:
-        with socket.create_connection((LOOPBACK, source.state.port)):  # libvirt's, which brings the key
+    async with way(relays("a"), told, told(), dial) as (begin, _, _):
+        with deaf, socket.create_connection((LOOPBACK, begin.state.port)):  # libvirt's, which brings the key
             async with asyncio.timeout(20):
                 await dialled.wait()
-            count = await taken(MEMORY, 64 << 20)
-        assert 0 < count < 8 << 20
-    finally:
-        deaf.close()
-        await source.close()
-        await target.close()
-        os.close(own)
+            assert 0 < await taken(MEMORY, 64 << 20) < 8 << 20
 
 
 @pytest.mark.parametrize("told", [move, plain], ids=["TLS", "plain"])
