@@ -28,9 +28,11 @@ _TCP_RTO_MAX_MS: Final = 44
 """Linux 6.15 and later; Python has no name for it."""
 FAREWELL_SECONDS: Final = 10.0
 _WAITING_HERE: Final = 1 << 18
+"""Bytes in the kernel of a connection with a pod, each way."""
 _WAITING_BETWEEN: Final = 1 << 20
-"""Per connection. It bounds the rate to a far node: 100 MB/s for 10 ms there and back."""
+"""The same of one with the other agent. It bounds the rate to a far node: 100 MB/s for 10 ms there and back."""
 _UNSENT: Final = 1 << 17
+"""Of those, bytes that have not been sent."""
 _SO_RCVBUFFORCE: Final = 33
 """Whatever net.core.rmem_max is, which is often 208 KiB; Python has no name for it."""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
